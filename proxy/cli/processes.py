@@ -1,0 +1,65 @@
+"""``schoolgate run`` and the processes it consists of. Who runs them is the system's matter: they take no actor."""
+
+import logging
+import signal
+import sys
+import threading
+
+import typer
+
+from proxy.cli.context import opened
+from proxy.cli.help import example, family
+from proxy.cli.output import warn
+from proxy.cli.welcome import first_account, welcome
+from proxy.settings import Settings
+
+app = family()
+
+
+@app.command(epilog=example("run"))
+def run(context: typer.Context) -> int:
+    """Enforce the policy on this machine, everything in one."""
+    from proxy import init, supervisor
+    from proxy.policy_files import PolicyFiles
+
+    with opened(context) as site:
+        settings = site.settings
+        files = PolicyFiles(settings.policy)  # a wrong policy starts nothing, whatever was in force before
+        for warning in init.prepare(settings, files.policy, files.catalogue, site.now):
+            warn(warning)
+        _log_to_stderr()
+        return supervisor.run(settings, ready=lambda: welcome(site, first_account(site)))
+
+
+@app.command(epilog=example("keeper"))
+def keeper(context: typer.Context) -> int:
+    """Run the keeper alone: store, snapshot, record, metrics."""
+    from proxy.keeper import Keeper
+
+    settings = _settings(context)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    Keeper(settings).run(stop)
+    return 0
+
+
+@app.command(epilog=example("answerer"))
+def answerer(context: typer.Context) -> int:
+    """Run the proxy alone: it decides, relays, and answers refusals."""
+    from proxy.answerer import main
+
+    return main(_settings(context))
+
+
+def _settings(context: typer.Context) -> Settings:
+    """For a process of its own: its log goes to standard error."""
+    _log_to_stderr()
+    with opened(context) as site:
+        site.demand_state_dir()
+        return site.settings
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look at the schema

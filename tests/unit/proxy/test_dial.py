@@ -1,0 +1,113 @@
+"""Where an allowed attempt is dialled, and where never."""
+
+import asyncio
+from ipaddress import ip_address
+
+import pytest
+
+from policies.decision import Decision
+from policies.names import HostName, IPAddress
+from policies.vocabulary import Outcome, Reason, Verdict
+from proxy.dial import DialError, Dialler, is_own
+from proxy.resolving import Answer, Resolver, Unresolvable
+
+
+class Internal:
+    """A policy as far as dialling asks it."""
+
+    def __init__(self, *networks: str) -> None:
+        self.networks = networks
+
+    def is_internal_address(self, address: IPAddress) -> bool:
+        return str(address) in self.networks
+
+
+class Fixed:
+    """A source that answers what it was told."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = tuple(ip_address(a) for a in addresses)
+
+    async def ask(self, host: HostName) -> Answer:
+        if not self.addresses:
+            raise Unresolvable("nothing")
+        return Answer(self.addresses, 60.0)
+
+
+def dial(
+    *answers: str,
+    original: str | None = None,
+    internal: tuple[str, ...] = (),
+    host: str | IPAddress = "www.bbc.co.uk",
+    reason: Reason = Reason.UNLISTED,
+    port: int = 443,
+) -> tuple[str, int]:
+    dialler = Dialler(Resolver(Fixed(*answers)), own_ports=[8080])
+    decision = Decision(verdict=Verdict.ALLOW, reason=reason, host=host)
+    wanted = ip_address(original) if original else None
+    return asyncio.run(dialler.address_for(decision, port, wanted, Internal(*internal)))
+
+
+def test_the_original_destination_is_kept_if_the_name_leads_there():
+    """A client that went where the name leads goes on going there."""
+    assert dial("203.0.113.10", "203.0.113.11", original="203.0.113.11") == ("203.0.113.11", 443)
+
+
+def test_a_spoofed_name_leads_to_its_real_owner():
+    """An address of the client's own choice is not dialled: the name's answer is."""
+    assert dial("203.0.113.10", original="203.0.113.66") == ("203.0.113.10", 443)
+
+
+def test_ipv4_is_preferred():
+    """Where a name has both, the one that a school is sure to have."""
+    assert dial("2001:db8::1", "203.0.113.10") == ("203.0.113.10", 443)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "0.0.0.0",
+        "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "64:ff9b::7f00:1",
+        "::ffff:127.0.0.1", "2002:7f00:1::",
+    ],
+)  # fmt: skip
+def test_the_refused_ranges_are_never_dialled(address):
+    """Whatever a name resolves to, it does not lead inside."""
+    with pytest.raises(DialError) as caught:
+        dial(address)
+    assert caught.value.outcome is Outcome.REFUSED_DESTINATION
+
+
+def test_a_refused_answer_beside_a_good_one_is_passed_over():
+    """The good answer is dialled."""
+    assert dial("10.0.0.1", "203.0.113.10", original="10.0.0.1") == ("203.0.113.10", 443)
+
+
+def test_internal_networks_are_excepted():
+    """The school's own servers may be dialled by name."""
+    assert dial("10.0.0.9", internal=("10.0.0.9",)) == ("10.0.0.9", 443)
+
+
+def test_the_gateways_own_listeners_are_never_dialled():
+    """Not even where loopback is internal: a loop ends in exhausted descriptors."""
+    with pytest.raises(DialError):
+        dial("127.0.0.1", internal=("127.0.0.1",), port=8080)
+
+
+def test_a_listed_address_is_dialled_as_it_is():
+    """A destination that the policy lists needs no name."""
+    address = ip_address("192.168.7.7")
+    assert dial(host=address, reason=Reason.EXEMPT) == ("192.168.7.7", 443)
+
+
+def test_no_answer_is_unresolvable():
+    """And says so in the record."""
+    with pytest.raises(DialError) as caught:
+        dial()
+    assert caught.value.outcome is Outcome.UNRESOLVABLE
+
+
+def test_own_addresses_are_recognised():
+    """By asking the kernel, not a list."""
+    assert is_own(ip_address("127.0.0.1"))
+    assert not is_own(ip_address("203.0.113.10"))
