@@ -149,7 +149,7 @@ class Limits(Frozen):
 
     longest: Duration = timedelta(hours=8)
     furthest_ahead: Duration = timedelta(days=30)
-    shortest_reason: int = Field(default=5, ge=1, le=200)
+    shortest_reason: int = Field(default=1, ge=1, le=200)
     grant_max_staleness: Duration = timedelta(minutes=15)
 
 

@@ -56,6 +56,7 @@ logger = logging.getLogger(__name__)
 
 MOST_PER_ADDRESS = 512  # connections of one client at one time
 SWITCHING_PROTOCOLS = 101
+MOST_PIECES = 4096  # of a hello or a method; each is read from the first byte on again
 TOLD_EVERY = 60.0  # seconds between two reports of one fault
 HANDSHAKE_WITHIN = 10.0  # seconds a refused client has to finish its handshake and ask
 AFTER_A_PAGE = 5.0  # seconds a refused connection may stay open
@@ -109,18 +110,17 @@ class Enforcer:
         client = self._client(flow.client_conn)
         target = (flow.request.data.host, flow.request.data.port)
         attempt = attempt_of_connect(flow.client_conn, target)
-        snapshot = self._judge.snapshot
-        hopeless = attempt.fault is not None or (
-            snapshot is not None
-            and attempt.port not in snapshot.policy.ports
-            and (
-                attempt.destination is None or not snapshot.policy.listed_destination(attempt.destination, attempt.port)
-            )
-        )
-        if hopeless:
+        if attempt.fault is not None or not self._is_port_open(attempt):
             self._answer(flow, client, self._issue(client, attempt))
-        else:
-            client.asked = target
+            return
+        client.asked, client.since, client.heard = target, monotonic(), False
+
+    def _is_port_open(self, attempt: Attempt) -> bool:
+        """Whether anything that may follow a CONNECT could pass; without a snapshot what follows is refused anyway."""
+        snapshot = self._judge.snapshot
+        if snapshot is None or attempt.destination is None or attempt.port in snapshot.policy.ports:
+            return True
+        return snapshot.policy.listed_destination(attempt.destination, attempt.port) is not None
 
     # The first bytes
 
@@ -128,9 +128,10 @@ class Enforcer:
     def next_layer(self, data: layer.NextLayer) -> None:
         client = self._client(data.context.client)
         first = first_bytes.read(data.data_client())
-        if first is None:
-            client.heard = bool(data.events)
+        if first is None and len(data.events) <= MOST_PIECES:
+            client.heard = True
             raise AddonHalt  # nobody else may guess from less
+        first = first or first_bytes.FirstBytes(Protocol.OTHER, fault=Reason.MALFORMED)
         client.heard = True
         if client.shown is not None:
             data.layer = JudgedHttp(data.context, HTTPMode.transparent, self)

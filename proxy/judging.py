@@ -42,7 +42,7 @@ class Ticket:
     bytes_down: int = 0
     outcome: Outcome | None = None
     dialled: bool = False
-    classified: bool = False
+    kind: Kind | None = None  # as the first request showed it
     ended: bool = False
 
     def count_up(self, data: bytes) -> bytes:
@@ -91,14 +91,14 @@ class Judge:
         return decide(ticket.attempt, self.snapshot, self._clock())
 
     def classify(self, ticket: Ticket, kind: Kind) -> str:
-        """Say whether a person went there, once per attempt; gives the reference that the page shows."""
-        event = ticket.event
-        if event is None:
+        """Say whether a person went there; the first request decides. Gives the reference that its page shows."""
+        if ticket.event is None:
             return ""
-        if not ticket.classified and kind is not Kind.UNKNOWN:
-            ticket.classified = True
-            self._append(Classified(id=ticket.id, kind=kind))
-        return reference(event, kind, self._reference_key)
+        if ticket.kind is None:
+            ticket.kind = kind
+            if kind is not Kind.UNKNOWN:
+                self._append(Classified(id=ticket.id, kind=kind))
+        return reference(ticket.event, ticket.kind, self._reference_key)
 
     def end(self, ticket: Ticket) -> None:
         """The attempt is over. Once; further calls say nothing."""

@@ -127,6 +127,9 @@ class Keeper:
             self._found_store()
         except StoreError as error:
             self._lose_store(error)
+        except Exception:
+            self._generation = None  # whatever it was, the store did not answer
+            raise
 
     def _follow_files(self) -> None:
         try:
@@ -153,9 +156,10 @@ class Keeper:
         self._outdated = False
 
     def _confirm(self) -> None:
-        """Vouch for the published state while the store answers, and put it back should it be gone."""
-        if self._answers and not self._publisher.confirm(self._clock()):
-            self._outdated = True
+        """Vouch for the published state while the store says the same, and put it back should it be gone."""
+        if self._outdated or not self._answers:
+            return
+        self._outdated = not self._publisher.confirm(self._clock())
 
     def _drain(self) -> None:
         if self._store is not None:

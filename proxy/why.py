@@ -55,7 +55,7 @@ def explain(attempt: Attempt, snapshot: Snapshot, at: datetime) -> Explanation:
     return Explanation(
         decision=decision,
         at=at,
-        steps=tuple(_steps(attempt, snapshot, decision, service, authorisation)),
+        steps=(*_steps(attempt, snapshot, decision, service, authorisation), *_staleness(snapshot, at)),
         remedy=_remedy(attempt, decision),
         authorisation=authorisation,
         shared_hosts=service.shared_hosts if service else (),
@@ -142,6 +142,14 @@ def _window(authorisation: Authorisation, snapshot: Snapshot) -> str:
     start, end = (at.astimezone(zone) for at in (authorisation.starts_at, authorisation.ends_at))
     window = f"from {start:%Y-%m-%d %H:%M} until {end:%Y-%m-%d %H:%M}"
     return f"Authorisation {authorisation.id}: {authorisation.target} for {authorisation.subject}, {window}."
+
+
+def _staleness(snapshot: Snapshot, at: datetime) -> Iterator[str]:
+    """Grants lapse while nobody vouches for them: that must not look like a mistake of whoever granted."""
+    age, longest = at - snapshot.confirmed_at, snapshot.policy.authorisations.grant_max_staleness
+    if snapshot.authorisations and age > longest:
+        confirmed = f"{snapshot.confirmed_at.astimezone(snapshot.policy.zone):%Y-%m-%d %H:%M}"
+        yield f"No authorisation counts at present: the keeper last confirmed them at {confirmed}. Is it running?"
 
 
 def _needed_by(snapshot: Snapshot, decision: Decision) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from proxy.cli import times
 from proxy.cli.context import Site, opened
 from proxy.cli.help import example, family
 from proxy.cli.output import Json, emit_json, facts, say, tell
+from proxy.cli.welcome import ROOT_FILE
 
 if TYPE_CHECKING:
     from proxy.ca.authority import CaStatus
@@ -58,9 +59,6 @@ def export(context: typer.Context) -> None:
         site.demand_state_dir()
         pem = authority.root_certificate(site.settings.ca_dir)
     sys.stdout.write(pem.decode("ascii"))
-
-
-ROOT_FILE = "schoolgate-root.pem"
 
 
 def _show(found: "CaStatus", site: Site) -> None:

@@ -1,6 +1,7 @@
 """What a command works on, opened when first asked for: the one composition root of the commands.
 
-Who acts: ``--as NAME`` with a password, else the session that ``login`` kept. The clock is read here, once.
+Who acts: ``--as NAME`` with a password, else the session that ``login`` kept. The clock is read here: at the start,
+and again when somebody has signed in.
 """
 
 import os
@@ -136,19 +137,23 @@ class Site:
         """Who acts; None where nobody said so and there is no session."""
         from proxy.services import accounts
 
+        store = self.store  # no password is asked for a store that is not there
         if self.options.as_name is not None:
             return self.sign_in(self.options.as_name, stdin=self.options.password_stdin)
         if (token := session.read_token(self.session_file)) is None:
             return None
-        with self.store.write() as unit:
+        with store.write() as unit:
             return accounts.actor_of(unit, token, self.now)
 
     def sign_in(self, name: str, *, stdin: bool) -> "Actor":
         from proxy.services import accounts
 
+        store = self.store
         password = passwords.from_stdin(name) if stdin else passwords.from_terminal(name)
-        with self.store.write() as unit:
-            return accounts.sign_in(unit, name, password, self.now)
+        with store.write() as unit:
+            actor = accounts.sign_in(unit, name, password, self.now)
+        self.now = datetime.now(UTC)  # typing and checking a password takes its time; what is done is done now
+        return actor
 
     @contextmanager
     def reading(self) -> "Iterator[tuple[Session, Actor]]":
@@ -175,6 +180,7 @@ class Site:
     def close(self) -> None:
         if self._store is not None:
             self._store.close()
+            self._store = None
 
 
 @contextmanager

@@ -40,8 +40,9 @@ def grant(
     from proxy.services import grants as service
 
     with opened(context) as site:
-        starts_at, ends_at = times.window(start, until, length, now=site.now, zone=site.zone)
+        times.window(start, until, length, now=site.now, zone=site.zone)  # a slip is told before a password is asked
         with site.writing() as (unit, actor):
+            starts_at, ends_at = times.window(start, until, length, now=site.now, zone=site.zone)
             view = service.grant(
                 unit,
                 actor,

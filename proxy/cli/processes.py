@@ -7,7 +7,7 @@ import threading
 
 import typer
 
-from proxy.cli.context import opened
+from proxy.cli.context import Site, opened
 from proxy.cli.help import example, family
 from proxy.cli.output import warn
 from proxy.cli.welcome import first_account, welcome
@@ -28,7 +28,13 @@ def run(context: typer.Context) -> int:
         for warning in init.prepare(settings, files.policy, files.catalogue, site.now):
             warn(warning)
         _log_to_stderr()
-        return supervisor.run(settings, ready=lambda: welcome(site, first_account(site)))
+        return supervisor.run(settings, ready=lambda: _greet(site))
+
+
+def _greet(site: Site) -> None:
+    """Once policy is enforced; from then on this process holds no store."""
+    welcome(site, first_account(site))
+    site.close()
 
 
 @app.command(epilog=example("keeper"))

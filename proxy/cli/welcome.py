@@ -65,7 +65,7 @@ def welcome(site: Site, password: str | None) -> None:
     say("2. See what is decided, and why:")
     command("schoolgate why www.facebook.com --from 127.0.0.1")
     say("3. Open something for a while:")
-    command(f"schoolgate --as {FIRST} grant address:127.0.0.1 facebook --for 2h --reason 'Trial'")
+    command(f"schoolgate --as {FIRST} grant 127.0.0.1 facebook --for 2h --reason Trial")
     say("")
     say("Ctrl-C stops it.")
     sys.stdout.flush()

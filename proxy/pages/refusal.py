@@ -29,6 +29,7 @@ from proxy.pages.reasons import WORDS
 type Headers = list[tuple[bytes, bytes]]
 
 FAULTS = frozenset({Reason.TOO_BUSY, Reason.NO_SNAPSHOT, Reason.INTERNAL_ERROR})
+RULED = frozenset({Reason.NOT_AUTHORISED, Reason.IN_LESSON})  # for these a rule may say why itself
 FAULT_HEADING = "This page cannot be opened just now"
 RETRY_AFTER = b"30"
 
@@ -68,7 +69,8 @@ class Refusal:
 
     @property
     def sentence(self) -> str:
-        return WORDS[self.reason].sentence
+        """Why, in the policy's own words where its rule has some for a plain refusal, else in ours."""
+        return self.explanation if self.explanation and self.reason in RULED else WORDS[self.reason].sentence
 
     @property
     def remedy(self) -> str:

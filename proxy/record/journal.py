@@ -119,6 +119,7 @@ class JournalWriter:
             unnamed.rename(path)
         except BaseException:
             os.close(descriptor)
+            unnamed.unlink(missing_ok=True)
             raise
         return descriptor
 

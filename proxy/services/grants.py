@@ -23,7 +23,6 @@ from proxy.store.models import AuthorisationRow, Group, Membership, Person
 from proxy.store.queries import value_of
 
 SLACK = timedelta(minutes=1)  # how far back "now" may lie when a command arrives
-SHORTEST_REASON = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def grant(  # noqa: PLR0913 -- each names one thing about the grant, or what it 
     person = permitted(session, actor, Role.SLT, to="grant authorisations")
     found = subjects.find(session, who, policy)
     what = targets.find(target, policy, catalogue)
-    because = text.reason(reason, max(SHORTEST_REASON, policy.authorisations.shortest_reason))
+    because = text.reason(reason, policy.authorisations.shortest_reason)
     _demand_window(starts_at, ends_at, now, policy)
     subjects.refuse_own(session, person, found.subject, policy)
     row = AuthorisationRow(
@@ -89,7 +88,7 @@ def extend(  # noqa: PLR0913, PLR0917 -- likewise
     """Move the end later, within the longest duration in total."""
     person = permitted(session, actor, Role.SLT, to="extend authorisations")
     row = _open(session, grant_id, now)
-    because = text.reason(reason, max(SHORTEST_REASON, policy.authorisations.shortest_reason))
+    because = text.reason(reason, policy.authorisations.shortest_reason)
     if by <= timedelta():
         raise BadInput("bad_duration", "An extension is longer than nothing.", "To end it sooner, revoke it.")
     subjects.refuse_own(session, person, _subject(row), policy)
@@ -105,7 +104,7 @@ def revoke(session: Session, actor: Actor, grant_id: int, reason: str, now: date
     """End it at once and for good."""
     person = permitted(session, actor, Role.SLT, to="revoke authorisations")
     row = _open(session, grant_id, now)
-    _revoke(session, person, row, text.reason(reason, SHORTEST_REASON), now)
+    _revoke(session, person, row, text.reason(reason), now)
     return _view(row, now)
 
 

@@ -19,6 +19,7 @@ from proxy.services.text import clean, quoted
 from proxy.store.models import Device, DeviceAddress, Group, Membership, Person
 
 LONGEST = 200
+ADDRESS_LETTERS = frozenset("0123456789abcdef.:/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def find(session: Session, who: str, policy: Policy) -> Found:
     kind, colon, name = typed.partition(":")
     if colon and kind in SubjectKind:
         return Found(_known(session, SubjectKind(kind), name.strip(), policy))
-    if "/" in typed or ":" in typed or not any(c.isalpha() for c in typed):
+    if _looks_like_address(typed):
         return Found(_known(session, SubjectKind.ADDRESS, typed, policy))
     return _bare(session, typed, policy)
 
@@ -50,6 +51,11 @@ def refuse_own(session: Session, person: Person, subject: Subject, policy: Polic
             f"{subject} {why}, and nobody authorises themselves.",
             "Ask another member of the senior leadership team.",
         )
+
+
+def _looks_like_address(typed: str) -> bool:
+    """Whether an address was meant, well or badly written: every name has a letter and no colon or slash."""
+    return set(typed) <= ADDRESS_LETTERS and (":" in typed or "/" in typed or not any(c.isalpha() for c in typed))
 
 
 def _known(session: Session, kind: SubjectKind, name: str, policy: Policy) -> Subject:

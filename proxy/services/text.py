@@ -30,7 +30,7 @@ def reason(text: str, shortest: int = 1) -> str:
     if len(said) < shortest:
         raise BadInput(
             "reason_too_short",
-            f"A reason has at least {shortest} characters, and this has {len(said)}.",
+            f"A reason has at least {shortest} characters; this has {len(said)}." if said else "There is no reason.",
             "Say in a few words what it is for: it is kept in the record.",
         )
     if len(said) > LONGEST_REASON:

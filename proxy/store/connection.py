@@ -94,7 +94,7 @@ def engine_for(place: Place) -> Engine:
     if place.file is None:
         return _postgresql(place.url)
     path = place.file
-    engine = create_engine(place.url, creator=lambda: connect_sqlite(path), poolclass=QueuePool)
+    engine = create_engine(place.url, creator=lambda: connect_sqlite(path), poolclass=QueuePool, hide_parameters=True)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -114,7 +114,7 @@ def writers(engine: Engine) -> Engine:
 def _postgresql(url: URL) -> Engine:
     arguments: dict[str, Any] = {"options": POSTGRESQL_OPTIONS, "connect_timeout": PATIENCE}
     try:
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError:
         raise StoreUnavailable(
             "This installation cannot reach PostgreSQL: its driver is missing.",

@@ -35,9 +35,6 @@ NEEDS_A_STATE_DIR = [
 @pytest.mark.parametrize("command", NEEDS_A_STATE_DIR, ids=" ".join)
 def test_without_a_state_directory_nothing_is_made(bare, command):
     """Exit code 4, a sentence, and not a file."""
-    session = bare.state_dir.parent / "session"
-    session.write_text("a-token-of-another-place")
-    session.chmod(0o600)
     result = bare(*command, stdin="a password of any kind\n")
     assert result.code == 4, result.err
     assert f"Nothing is set up in {bare.state_dir}" in result.err

@@ -41,12 +41,12 @@ class Reply:
         return None
 
 
-def eventually[T](condition: Callable[[], T], within: float = DEADLINE) -> T:
+def eventually[T](condition: Callable[[], T], within: float = DEADLINE, every: float = 0.01) -> T:
     """The condition's first true value. Fails if there is none in time."""
     until = time.monotonic() + within
     while not (value := condition()):
         assert time.monotonic() < until, f"not so within {within} s: {condition}"
-        time.sleep(0.01)
+        time.sleep(every)
     return value
 
 
@@ -76,7 +76,7 @@ def tunnel(gateway: Address, target: str, source: str | None = None) -> socket.s
 class Tls:
     """TLS over a socket, with the client's first flight sent in whatever pieces one likes."""
 
-    def __init__(  # noqa: PLR0913 -- what makes a client
+    def __init__(
         self,
         connection: socket.socket,
         name: str | None,
@@ -192,7 +192,7 @@ def wait_until_read(connection: socket.socket) -> None:
                 return fields[4].endswith(":00000000")
         return True  # closed: nothing is waiting any more
 
-    eventually(is_read)
+    eventually(is_read, every=0.0005)
 
 
 def _as_listed(address: Address) -> str:

@@ -13,9 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, ModuleType
 
-INSTRUMENTED = tuple(
-    f"proxy.{name}"
-    for name in ("enforcing", "guarding", "layers", "flows", "judging", "clients", "classify", "dial", "resolving", "sweeping")
+INSTRUMENTED = (
+    "proxy.enforcing",
+    "proxy.guarding",
+    "proxy.layers",
+    "proxy.flows",
+    "proxy.judging",
+    "proxy.clients",
+    "proxy.classify",
+    "proxy.dial",
+    "proxy.resolving",
+    "proxy.answering",
+    "proxy.sweeping",
 )
 TOOL = sys.monitoring.DEBUGGER_ID
 

@@ -91,7 +91,8 @@ class Server:
         self.visits: list[Visit] = []
         self._live: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server((host, port), backlog=512)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=512)
         self.host: str = host
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -134,6 +135,7 @@ class Server:
 
     def _run(self, connection: socket.socket, visit: Visit) -> None:
         connection.settimeout(DEADLINE)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = self.wrap(connection, visit)
         with self._lock:
             self._live.add(connection)
@@ -146,7 +148,7 @@ class Server:
                 self._live.discard(connection)
             connection.close()
 
-    def wrap(self, connection: socket.socket, visit: Visit) -> socket.socket:  # noqa: ARG002 -- for TLS
+    def wrap(self, connection: socket.socket, visit: Visit) -> socket.socket:
         return connection
 
     def serve(self, connection: socket.socket, visit: Visit) -> None:

@@ -23,16 +23,25 @@ TEACHER, OFFICE, GUEST = "127.0.0.10", "127.0.0.11", "127.99.0.10"  # clients of
 def write_policy(path: Path, world: World, **changes: object) -> Path:
     """The school's own policy, with loopback for a country."""
     yaml = YAML()
+    yaml.representer.ignore_aliases = lambda _: True  # a policy writes everything out
     policy = yaml.load(files("policies").joinpath("horringer-court.yaml").read_text(encoding="utf-8"))
     policy["internal"] = {"networks": [INTERNAL]}
     policy["networks"]["estate"]["reaches_internal"] = True
     policy["networks"]["guest"]["addresses"] = [GUESTS]
+    policy["timetable"] = timetable("00:00:00")
     policy["ports"] = [80, 443, world.port, world.http_port]
     policy.pop("examples", None)  # they speak of the school's real addresses
     policy.update(changes)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(policy, file)
     return path
+
+
+def timetable(lessons_from: str) -> dict[str, object]:
+    """Lessons all day and every day, from this wall-clock time on: whenever the tests run, it is known what applies."""
+    week = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    lessons = [{"days": week, "from": lessons_from, "to": "23:59:59"}]
+    return {"periods": {"lessons": lessons, "structured-sessions": lessons}}
 
 
 def environment(state_dir: Path, policy: Path, world: World, **settings: str) -> dict[str, str]:

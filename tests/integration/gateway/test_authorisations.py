@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +13,7 @@ from policies.snapshot import Device
 from tests.integration.gateway.clients import Tls, eventually, is_closed, read_reply, request_head
 from tests.integration.gateway.gate import INTERNET, Client, Gate
 from tests.integration.gateway.h2_origin import get_h2
-from tests.integration.gateway.school import write_policy
+from tests.integration.gateway.school import timetable, write_policy
 
 FACEBOOK = "www.facebook.com"
 
@@ -130,7 +131,8 @@ def test_a_revocation_cuts_whatever_is_running(
     with running:
         assert is_closed(running)
     eventually(lambda: client.world.closed.live + client.world.closed_http.live == 0)
-    assert gateway.outcome(gateway.decided(client.source)[-1].id) == "cut"
+    cut = gateway.decided(client.source)[-1].id
+    eventually(lambda: gateway.outcome(cut) == "cut")
     eventually(lambda: gateway.figure("schoolgate_cut_total") == cuts + 1)
     assert client.get(FACEBOOK).is_page
     assert gateway.reasons(client.source)[-1] == "authorisation_revoked"
@@ -155,6 +157,25 @@ def test_a_grant_of_seconds_ends_by_itself(gateway: Gate, client: Client) -> Non
     assert datetime.now(UTC) >= ends_at
     assert client.get(FACEBOOK).is_page
     assert gateway.reasons(client.source)[-1] == "authorisation_ended"
+
+
+def test_a_lesson_bell_cuts_what_only_breaks_allow(gateway: Gate, guest: Client) -> None:
+    """On the guest network social media passes outside lessons, and not a moment into one."""
+    zone = ZoneInfo("Europe/London")
+    bell = datetime.now(zone) + timedelta(seconds=4)
+    policy = gateway.keeper.policy_file
+    write_policy(policy, guest.world, timetable=timetable(f"{bell:%H:%M:%S}"))
+    gateway.keeper.publish()
+    try:
+        eventually(lambda: guest.opens(FACEBOOK))
+        with guest.download(FACEBOOK) as running:
+            assert is_closed(running)
+        assert not guest.opens(FACEBOOK)
+    finally:
+        write_policy(policy, guest.world)
+        gateway.keeper.publish()
+    assert "outside_lessons" in gateway.reasons(guest.source)
+    assert gateway.reasons(guest.source)[-1] == "in_lesson"
 
 
 def test_a_changed_policy_cuts_what_it_no_longer_lets_pass(gateway: Gate, client: Client) -> None:

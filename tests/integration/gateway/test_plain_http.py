@@ -118,7 +118,7 @@ def test_ambiguous_framing_smuggles_no_request(client: Client, more: list[str]) 
 def test_a_folded_header_is_refused_or_unfolded(client: Client) -> None:
     """RFC 9112, 5.2: the origin never has to guess what a fold meant."""
     reply = outcome(client, absolute(client, "www.bbc.co.uk", "X-Folded: a", " Host: www.facebook.com"))
-    assert reply is None or reply.status in {200, 400}
+    assert reply is None or reply.status in {200, 400, 403}
     heads = [visit.head for visit in client.world.open_http.visits]
     assert not [head for head in heads if b"\n " in head or b"\n\t" in head]
     assert client.world.closed_http.accepts == 0

@@ -40,7 +40,7 @@ def test_cleaned(typed: str, said: str) -> None:
 
 def test_a_reason_that_says_nothing() -> None:
     """Invisible characters are no reason."""
-    with pytest.raises(BadInput, match="at least 5 characters, and this has 0"):
+    with pytest.raises(BadInput, match="There is no reason"):
         text.reason("\u200b" * 50, 5)
 
 
