@@ -13,8 +13,9 @@ either is refused, refused; if both pass and differ, ``name_mismatch``. On a net
 (``observe``) a refusal for any reason of policy passes as ``observed`` and says what it would have been.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from policies.authorisation import Authorisation, State
 from policies.model import Rule, Service
@@ -74,9 +75,8 @@ class Attempt:
         return (asked,) if shown is None else (shown, asked)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The verdict, its reason, and everything it rests on."""
+class Decision(NamedTuple):
+    """The verdict, its reason, and everything it rests on. A tuple: one is made for every connection."""
 
     verdict: Verdict
     reason: Reason
@@ -118,7 +118,7 @@ def decide(attempt: Attempt, snapshot: Snapshot | None, now: datetime) -> Decisi
         return decision
     if not snapshot.policy.observes(judge.who.network, now):
         return decision
-    return replace(decision, verdict=ALLOW, reason=Reason.OBSERVED, would_be=decision.reason)
+    return decision._replace(verdict=ALLOW, reason=Reason.OBSERVED, would_be=decision.reason)
 
 
 def refusal(reason: Reason, attempt: Attempt | None = None) -> Decision:
@@ -131,7 +131,7 @@ def unrecordable(decision: Decision) -> Decision:
     """Law 6: what could not be recorded is refused if it needed an authorisation."""
     if decision.reason is not Reason.AUTHORISED:
         return decision
-    return replace(decision, verdict=DENY, reason=Reason.NOT_RECORDABLE)
+    return decision._replace(verdict=DENY, reason=Reason.NOT_RECORDABLE)
 
 
 def next_change(snapshot: Snapshot, now: datetime) -> datetime | None:
@@ -150,9 +150,7 @@ class _Judge:
     def __init__(self, attempt: Attempt, snapshot: Snapshot, now: datetime) -> None:
         self.attempt, self.snapshot, self.now = attempt, snapshot, now
         self.policy = snapshot.policy
-        self.who = snapshot.who(attempt.address, attempt.person)
-        self.network = snapshot.policy.networks[self.who.network]
-        self.grants = snapshot.coverage.of(self.who)
+        self.who, self.network, self.grants = snapshot.standing(attempt.address, attempt.person)
 
     def decision(self) -> Decision:
         attempt = self.attempt
@@ -205,32 +203,24 @@ class _Judge:
         return decisions[0] if len(decisions) == 1 else self._decision(DENY, Reason.NAME_MISMATCH, decisions[0].host)
 
     def _judge_name(self, host: HostName) -> Decision:
-        if self.policy.is_internal_name(host):
+        listing = self.snapshot.listing(host)
+        if listing.internal:
             return self._internal(host)
-        service = self.snapshot.catalogue.find(host)
-        return (
-            (self._locked(host, service) if service else None)
-            or (self._authorised(host, service) if self.grants else None)
-            or self._exempt(host, service)
-            or (self._ruled(host, service) if service else None)
-            or self._decision(ALLOW, Reason.UNLISTED, host, service)
-        )
-
-    def _locked(self, host: HostName, service: Service) -> Decision | None:
-        lock = self.policy.lock_on(service)
-        return self._decision(DENY, Reason.LOCKED, host, service, rule=lock.name, clause=lock.clause) if lock else None
+        service = listing.service
+        if (lock := listing.lock) is not None:
+            return self._decision(DENY, Reason.LOCKED, host, service, rule=lock.name, clause=lock.clause)
+        if self.grants and (authorised := self._authorised(host, service)) is not None:
+            return authorised
+        if (exempt := listing.exemption) is not None:
+            return self._decision(ALLOW, Reason.EXEMPT, host, service, rule=exempt.because, clause=exempt.clause)
+        if service is not None and (ruled := self._ruled(host, service)) is not None:
+            return ruled
+        return self._decision(ALLOW, Reason.UNLISTED, host, service)
 
     def _authorised(self, host: HostName, service: Service | None) -> Decision | None:
         live = [a for a in self._covering(host, service) if self._state(a) is State.LIVE]
         longest = max(live, key=lambda a: (a.ends_at, a.id), default=None)
         return self._decision(ALLOW, Reason.AUTHORISED, host, service, authorisation=longest.id) if longest else None
-
-    def _exempt(self, host: HostName, service: Service | None) -> Decision | None:
-        services = (service.key, *sorted(self.snapshot.catalogue.sharing(host))) if service else ()
-        exemption = self.policy.exemption_of(host, services)
-        if exemption is None:
-            return None
-        return self._decision(ALLOW, Reason.EXEMPT, host, service, rule=exemption.because, clause=exemption.clause)
 
     def _ruled(self, host: HostName, service: Service) -> Decision | None:
         if (rule := next((rule for rule in self.policy.rules if self._applies(rule, service)), None)) is None:

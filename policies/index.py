@@ -25,8 +25,11 @@ class HostIndex[T]:
 
     def __init__(self, entries: Mapping[HostName, T]) -> None:
         self._entries: Mapping[str, tuple[HostName, T]] = {name: (name, value) for name, value in entries.items()}
+        self._endings = frozenset(_last_label(name) for name in entries)
 
     def find(self, host: HostName) -> tuple[HostName, T] | None:
+        if _last_label(host) not in self._endings:
+            return None  # as for most hosts
         name: str = host
         while name:
             if (entry := self._entries.get(name)) is not None:
@@ -103,6 +106,10 @@ class NameTrie:
 
     def __len__(self) -> int:
         return len(self._trie) // 2
+
+
+def _last_label(name: HostName) -> str:
+    return name.rpartition(".")[2]
 
 
 def key_of(name: HostName) -> str:

@@ -1,20 +1,24 @@
 """Everything a decision rests on, as one immutable value, swapped whole (law 5).
 
-``Coverage`` answers the hot question, "which authorisations could cover this subject?", without walking them all.
+A decision asks it two things: ``standing``, who is asking, and ``listing``, what the host is. Neither answer depends on
+the time, so each is worked out once and remembered, for as many as are usual in a school; the rest of deciding is time.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_network
 from typing import NamedTuple
 
 from policies.authorisation import Authorisation, SubjectKind
 from policies.index import AddressIndex, IPNetwork
-from policies.model import Catalogue, Policy
-from policies.names import IPAddress, normal_address
+from policies.model import Catalogue, Exemption, Lock, Network, Policy, Service
+from policies.names import HostName, IPAddress, normal_address
+
+MOST_STANDINGS = 4096  # clients remembered
+MOST_LISTINGS = 16384  # hosts remembered: 3 MB when full; in memory only, and gone with the next snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,35 @@ class Who(NamedTuple):
         of_device = self.device.groups if self.device else frozenset()
         return of_device | self.member.groups if self.member else of_device
 
+    @property
+    def subjects(self) -> list[tuple[SubjectKind, str]]:
+        """What a grant may name to mean this connection, beside its address."""
+        subjects = [(SubjectKind.NETWORK, self.network)]
+        if self.device:
+            subjects.append((SubjectKind.DEVICE, self.device.name))
+        if self.person and self.member:
+            subjects.append((SubjectKind.PERSON, self.person))
+        if groups := self.groups:
+            subjects += [(SubjectKind.GROUP, group) for group in groups]
+        return subjects
+
+
+class Standing(NamedTuple):
+    """Who is asking, from where, and every authorisation, whatever its state, that they are the subject of."""
+
+    who: Who
+    network: Network
+    grants: tuple[Authorisation, ...]
+
+
+class Listing(NamedTuple):
+    """What policy and catalogue say of a host, whoever asks and whenever."""
+
+    internal: bool = False
+    service: Service | None = None
+    lock: Lock | None = None
+    exemption: Exemption | None = None
+
 
 class Coverage:
     """Authorisations by subject: one dictionary look-up each for address, network, device, person and groups."""
@@ -63,19 +96,13 @@ class Coverage:
                 by_name[subject.kind, subject.name].append(authorisation)
         self._by_name = dict(by_name)
         self._by_address = AddressIndex(by_address)
-        self._empty = not (by_name or by_address)
 
     def of(self, who: Who) -> tuple[Authorisation, ...]:
         """Every authorisation, whatever its state, whose subject is ``who``."""
-        if self._empty:
-            return ()
-        keys = [(SubjectKind.NETWORK, who.network)]
-        if who.device:
-            keys.append((SubjectKind.DEVICE, who.device.name))
-        if who.person and who.member:
-            keys.append((SubjectKind.PERSON, who.person))
-        keys.extend((SubjectKind.GROUP, group) for group in who.groups)
-        return (*self._by_address.all(who.address), *(a for key in keys for a in self._by_name.get(key, ())))
+        found = [*self._by_address.all(who.address)]
+        for subject in who.subjects:
+            found += self._by_name.get(subject, ())
+        return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,3 +148,26 @@ class Snapshot:
             person=person,
             member=self.members.get(person) if person else None,
         )
+
+    @cached_property
+    def standing(self) -> Callable[[IPAddress, str | None], Standing]:
+        """Who is asking, by address and person."""
+        return lru_cache(MOST_STANDINGS)(self._standing)
+
+    def _standing(self, address: IPAddress, person: str | None) -> Standing:
+        who = self.who(address, person)
+        return Standing(who, self.policy.networks[who.network], self.coverage.of(who))
+
+    @cached_property
+    def listing(self) -> Callable[[HostName], Listing]:
+        """What a host is."""
+        return lru_cache(MOST_LISTINGS)(self._listing)
+
+    def _listing(self, host: HostName) -> Listing:
+        policy, catalogue = self.policy, self.catalogue
+        if policy.is_internal_name(host):
+            return Listing(internal=True)
+        if (service := catalogue.find(host)) is None:
+            return Listing(exemption=policy.exemption_of(host, ()))
+        exemption = policy.exemption_of(host, (service.key, *sorted(catalogue.sharing(host))))
+        return Listing(service=service, lock=policy.lock_on(service), exemption=exemption)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator, model_validator
 
 DEFAULT_FILE = Path("/etc/schoolgate/schoolgate.toml")
 PREFIX = "SCHOOLGATE_"
@@ -119,6 +119,21 @@ class Settings(BaseModel):
             "admin": "127.0.0.1:8444",
         }
         return {**defaults, **values, "state_dir": state_dir}
+
+    @field_validator("proxy_auth")
+    @classmethod
+    def _no_sign_in_yet(cls, value: ProxyAuth) -> ProxyAuth:
+        """A setting that promises protection and does nothing would be a way round."""
+        if value is not ProxyAuth.OFF:
+            raise ValueError("only 'off' works so far: people cannot sign in to the proxy yet")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _one_worker(cls, value: int) -> int:
+        if value != 1:
+            raise ValueError("only 1 works so far: one process enforces")
+        return value
 
     # What lies in the state directory
 

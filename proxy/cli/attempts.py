@@ -85,12 +85,11 @@ def _table(views: "list[AttemptView]", site: Site) -> None:
         (
             times.spoken(v.last_at, site.now, site.zone),
             v.verdict,
-            v.reason.replace("_", " "),
-            v.host or v.service,
+            (v.host or v.service, v.reason.replace("_", " ")),
             v.person or v.device or v.address,
             v.count,
             v.reference,
         )
         for v in views
     )
-    table(("*Last", "*Verdict", "Reason", "Host", "From", "Times", "*Reference"), rows, empty="Nothing is recorded.")
+    table(("*Last", "", "What, and why", "From", "*×", "*Reference"), rows, empty="Nothing is recorded.")

@@ -64,12 +64,12 @@ def warn(text: str) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """A table as wide as the terminal, 80 columns in a pipe: long cells fold, nothing is lost.
 
-    A column named with a ``*`` before it is never folded.
+    A column named with a ``*`` before it is never folded. A tuple is a cell of several lines.
     """
     from rich.table import Table
     from rich.text import Text
 
-    cells = [[Text("" if cell is None else clean(cell)) for cell in row] for row in rows]
+    cells = [[Text(_lines(cell)) for cell in row] for row in rows]
     if not cells:
         say(empty)
         return
@@ -79,6 +79,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     for row in cells:
         shown.add_row(*row)
     _console().print(shown)
+
+
+def _lines(cell: object) -> str:
+    parts = cell if isinstance(cell, tuple) else (cell,)
+    return "\n".join(clean(part) for part in parts if part is not None)
 
 
 def facts(pairs: Iterable[tuple[str, object]], *, indent: int = 2) -> None:

@@ -10,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from proxy.services.errors import BadInput
 
-SHORTEST = 10  # characters
+SHORTEST = 8  # characters
 LONGEST = 1024  # bytes
 LEAST_BESIDE = 6  # characters that a password needs beside an obvious word
 LEAST_DIFFERENT = 4

@@ -1,4 +1,4 @@
-"""What the gateway's tests share: one internet for all, one enforcing process per module, one client per test."""
+"""What the gateway's tests share: one internet, one enforcing process, one client per test."""
 
 import sys
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory, world: World) -> Iterator[Gate]:
-    """The enforcing process of this module's tests."""
+    """The enforcing process of all tests that leave it as they found it."""
     with gate(tmp_path_factory.mktemp("school"), world, (*SCHOOLGATE, "answerer")) as running:
         yield running
 

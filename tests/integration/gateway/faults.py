@@ -75,8 +75,9 @@ def instrument(folder: Path) -> None:
 
 
 def main() -> int:
-    from proxy import answerer, settings  # noqa: PLC0415 -- only the process under test, not the tests that list names
+    from proxy import answerer, settings, sweeping  # noqa: PLC0415 -- only the process, not the tests that list names
 
+    sweeping.FIGURES_EVERY = 0.05  # every fault is looked for in the figures
     instrument(Path(sys.argv[1]))
     return answerer.main(settings.load(os.environ).settings)
 

@@ -104,12 +104,7 @@ class Client:
 
     def tls(self, name: str | None, *, through: str | None = None, alpn: Sequence[str] = ("http/1.1",)) -> Tls:
         """A browser's connection to ``name``. Raises OSError (ssl.SSLError too) where it is refused without a page."""
-        connection = self.tunnel(through or name or "")
-        try:
-            return Tls(connection, name, self.roots, alpn=alpn)
-        except BaseException:
-            connection.close()
-            raise
+        return Tls(self.tunnel(through or name or ""), name, self.roots, alpn=alpn)
 
     @property
     def roots(self) -> tuple[Path, Path]:

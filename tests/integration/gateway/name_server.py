@@ -41,9 +41,9 @@ class NameServer:
 
     def __exit__(self, *_: object) -> None:
         self._closing = True
-        self._tcp.shutdown(socket.SHUT_RDWR)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
-            waker.sendto(b"", (self.host, self.port))
+        for listener in (self._tcp, self._udp):
+            with suppress(OSError):  # UDP says "not connected", and wakes its thread all the same
+                listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(DEADLINE)
         self._tcp.close()

@@ -162,22 +162,17 @@ def test_a_dead_enforcer_lets_nobody_through(bare: Gate, source: str) -> None:
         client.connect()
 
 
-def test_a_half_said_hello_is_not_waited_for_for_ever(gateway: Gate, client: Client) -> None:
-    """A client that stops in the middle is let go, and is on record; nobody was dialled for it."""
-    with client.tunnel("www.bbc.co.uk") as connection:
-        connection.settimeout(60)
-        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
-        assert is_closed(connection)
-    assert client.world.open.accepts == 0
-
-
-def test_a_refused_client_that_stops_in_its_handshake_is_let_go(client: Client) -> None:
-    """A page that nobody comes to read holds no connection open."""
-    with client.tunnel("www.facebook.com") as connection:
-        connection.settimeout(60)
-        connection.sendall(records(client_hello(server_names(b"www.facebook.com"))))
-        assert is_closed(connection)
-    assert client.world.closed.accepts == 0
+def test_nobody_is_waited_for_for_ever(gateway: Gate, client: Client) -> None:
+    """Who stops in the middle of a hello, of a request's head, or of the handshake for a page, is let go."""
+    with client.tunnel("www.bbc.co.uk") as hello, client.connect() as head, client.tunnel("www.facebook.com") as page:
+        hello.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+        head.sendall(b"GET http://www.bbc.co.uk/ HTTP/1.1\r\nHost: www.b")
+        page.sendall(records(client_hello(server_names(b"www.facebook.com"))))
+        for connection in (hello, head, page):
+            connection.settimeout(60)
+            assert is_closed(connection)
+    assert [server.accepts for server in client.world.servers] == [0] * 6
+    assert sorted(gateway.reasons(client.source)) == ["malformed", "malformed", "not_authorised"]
 
 
 def test_hundreds_of_silent_clients_do_not_stop_an_honest_one(gateway: Gate, client: Client) -> None:

@@ -1,0 +1,41 @@
+"""The record against what was really tried: by this test, and by every other that the same school has been through."""
+
+from collections import Counter
+
+from tests.e2e.lab import CLOSED_NAMES, OPEN_NAMES
+from tests.e2e.school import School, Way
+from tests.integration.gateway.clients import eventually
+
+TIMES = 5
+
+
+def recorded(school: School) -> Counter[tuple[str, str]]:
+    """How often which address tried which host, by the record."""
+    total: Counter[tuple[str, str]] = Counter()
+    for row in school.attempts():
+        total[row["address"], row["host"]] += row["count"]
+    return total
+
+
+def test_every_attempt_is_counted_once(way: Way) -> None:
+    """Refused and allowed, by name and address, collapsed with a true count; and nothing that passed unlisted."""
+    for _ in range(TIMES):
+        assert way.device(0).page("x.com")
+        assert way.device(1).opens("wikipedia.org")
+    tried = Counter({key: times for key, times in way.school.tried.items() if key[1] in CLOSED_NAMES})
+    eventually(lambda: recorded(way.school).total() >= tried.total())
+    assert recorded(way.school) == tried
+
+
+def test_what_passed_unlisted_is_nowhere_on_disk(way: Way) -> None:
+    """Its name is in no file of the state directory, nor in the log; what was refused is."""
+    for host in OPEN_NAMES:
+        assert way.device(1).opens(host)
+    assert way.device(1).page("x.com")
+    eventually(lambda: files_with(way.school, "x.com"))
+    assert [found for host in OPEN_NAMES for found in files_with(way.school, host)] == []
+
+
+def files_with(school: School, host: str) -> list[str]:
+    files = [school.process.log, *(path for path in school.state_dir.rglob("*") if path.is_file())]
+    return [path.name for path in files if host.encode() in path.read_bytes().lower()]
