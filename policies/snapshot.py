@@ -18,7 +18,7 @@ from policies.model import Catalogue, Exemption, Lock, Network, Policy, Service
 from policies.names import HostName, IPAddress, normal_address
 
 MOST_STANDINGS = 4096  # clients remembered
-MOST_LISTINGS = 16384  # hosts remembered: 3 MB when full; in memory only, and gone with the next snapshot
+MOST_LISTINGS = 16384  # hosts remembered: 4 MB when full; in memory only, and gone with the next snapshot
 
 
 @dataclass(frozen=True, slots=True)

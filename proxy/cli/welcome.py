@@ -1,7 +1,10 @@
 """What ``run`` says before it goes on: where everything is, and the next three things to type."""
 
+import os
 import secrets
+import shutil
 import sys
+from pathlib import Path
 
 from proxy.cli.context import Site
 from proxy.cli.output import command, facts, say, warn
@@ -53,6 +56,7 @@ def welcome(site: Site, password: str | None) -> None:
             ("Metrics", f"http://{settings.status}/metrics"),
             ("State", settings.state_dir),
             ("Policy", settings.policy or "the one that comes with schoolgate"),
+            ("Command", _program()),
         ]
     )
     if password is not None:
@@ -69,6 +73,14 @@ def welcome(site: Site, password: str | None) -> None:
     say("")
     say("Ctrl-C stops it.")
     sys.stdout.flush()
+
+
+def _program() -> str:
+    """What to type for ``schoolgate`` here: where it is not on the path, the way to it."""
+    if shutil.which("schoolgate") is not None:
+        return "schoolgate"
+    beside = Path(sys.executable).with_name("schoolgate")
+    return os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def _password() -> str:

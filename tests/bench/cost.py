@@ -3,13 +3,15 @@
 import os
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-QUIET = 0.15  # seconds in which hardly any CPU is used: the work is over
+QUIET = 0.1  # seconds in which hardly any CPU is used: the work is over
 QUIET_WITHIN = 10.0
+REST = 1.0  # seconds to see what is used at rest
 
 
 class Usage(NamedTuple):
@@ -49,3 +51,18 @@ def settled(root: int) -> Usage:
         if now.cpu - before.cpu <= 2 / TICK:
             break
     return now
+
+
+def at_rest(root: int) -> float:
+    """CPU seconds used in each second in which there is nothing to do."""
+    began, before = time.monotonic(), usage(root)
+    time.sleep(REST)
+    return (usage(root).cpu - before.cpu) / (time.monotonic() - began)
+
+
+def of_work(root: int, work: Callable[[], None], resting: float) -> float:
+    """CPU seconds that some work took, beyond what the process would have used at rest meanwhile."""
+    began, before = time.monotonic(), settled(root)
+    work()
+    after = settled(root)
+    return after.cpu - before.cpu - resting * (time.monotonic() - began)

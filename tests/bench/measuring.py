@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tests.bench.contenders import Running
-from tests.bench.cost import settled
+from tests.bench.cost import at_rest, of_work, settled
 from tests.bench.work import PASSED, REFUSED, Client, Job, WorkFailed, held
 from tests.integration.gateway.clients import eventually
 from tests.integration.gateway.internet import Server
 from tests.integration.gateway.world import World
 
-WARM_UP = 20  # connections of each kind that are not measured: imports, certificates, caches
+WARM_UP = 12  # connections of each kind that are not measured: imports, certificates, caches
 DOWNLOAD = 32 * 1024 * 1024
 RECORDED_WITHIN = 30.0
 
@@ -23,16 +23,17 @@ class Row(StrEnum):
     REFUSED = "µs CPU per refused page"
     RELAYED = "ms CPU per GB relayed"
     IDLE = "KB per idle tunnel"
+    REST = "ms CPU per second at rest"
 
 
 @dataclass(frozen=True)
 class Amounts:
     """How much of each."""
 
-    passed: int = 200
-    refused: int = 100
+    passed: int = 160
+    refused: int = 80
     downloads: int = 4
-    idle: int = 120
+    idle: int = 100
 
 
 def measure(running: Running, client: Client, world: World, amounts: Amounts) -> Mapping[Row, float]:
@@ -55,22 +56,22 @@ def measure(running: Running, client: Client, world: World, amounts: Amounts) ->
             eventually(lambda: recorded() >= on_record + job.count, within=RECORDED_WITHIN)
             _expect(recorded() - on_record, job.count, "refusals on record")
 
-    def cpu(work: Callable[[Job], None], job: Job) -> float:
-        before = settled(pid).cpu
-        work(job)
-        return settled(pid).cpu - before
-
     passes(passing)
     refuses(refusing)
-    resting = settled(pid).resident
+    resident, resting = settled(pid).resident, at_rest(pid)
+
+    def cpu(work: Callable[[Job], None], job: Job) -> float:
+        return of_work(pid, lambda: work(job), resting)
+
     with held(replace(passing, count=amounts.idle)):
-        idle = (settled(pid).resident - resting) / amounts.idle
+        idle = (settled(pid).resident - resident) / amounts.idle
     relayed = cpu(passes, replace(passing, count=amounts.downloads, path=f"/bytes/{DOWNLOAD}", size=DOWNLOAD))
     return {
         Row.PASSED: cpu(passes, replace(passing, count=amounts.passed)) / amounts.passed * 1e6,
         Row.REFUSED: cpu(refuses, replace(refusing, count=amounts.refused)) / amounts.refused * 1e6,
         Row.RELAYED: relayed / (amounts.downloads * DOWNLOAD) * 1e12,
         Row.IDLE: idle / 1024,
+        Row.REST: resting * 1e3,
     }
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -27,13 +28,15 @@ def comparison(figures: Figures) -> Table:
     lines = [["", *figures, *(f"{ours} / {other}" for other in others)]]
     for row in Row:
         values = {name: [measured[row] for measured in rounds] for name, rounds in figures.items()}
-        ratios = [[a / b for a, b in zip(values[ours], values[other], strict=True)] for other in others]
+        ratios = [[a / b if b else inf for a, b in zip(values[ours], values[other], strict=True)] for other in others]
         told = [_spread(values[name], ",.0f") for name in figures]
         lines.append([row.value, *told, *(_spread(of_one, ".2f") for of_one in ratios)])
     return lines
 
 
 def _spread(values: Sequence[float], form: str) -> str:
+    if inf in values:
+        return "–"
     return f"{median(values):{form}} ({min(values):{form}}–{max(values):{form}})"
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.school import GUESTS_WAYS, WAYS, School, Way, school
+from tests.e2e.devices import GUESTS_WAYS, WAYS, Way
+from tests.e2e.school import School, school
 from tests.needs import require
 
 

@@ -1,6 +1,6 @@
 """Guest Wi-Fi: refused in lessons, open outside them; the policy is edited, so the bell rings, while it runs."""
 
-from tests.e2e.school import WAYS, Way
+from tests.e2e.devices import WAYS, Way
 from tests.integration.gateway.clients import eventually
 
 INSTAGRAM = "www.instagram.com"

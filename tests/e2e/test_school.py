@@ -5,8 +5,9 @@ from functools import partial
 
 import pytest
 
+from tests.e2e.devices import WAYS, Way, soon
 from tests.e2e.lab import CLOSED, CLOSED_NAMES, DEVICES, DEVICES_6, OPEN, OPEN_NAMES
-from tests.e2e.school import WAYS, School, Way, soon
+from tests.e2e.school import School
 from tests.integration.gateway.clients import eventually
 
 FACEBOOK, TIKTOK, BBC = "www.facebook.com", "www.tiktok.com", "www.bbc.co.uk"

@@ -2,11 +2,15 @@
 
 from collections import Counter
 
-from tests.e2e.lab import CLOSED_NAMES, OPEN_NAMES
-from tests.e2e.school import School, Way
-from tests.integration.gateway.clients import eventually
+from tests.e2e.devices import Way
+from tests.e2e.lab import CLOSED, OPEN_NAMES
+from tests.e2e.school import School
+from tests.integration.gateway.clients import OK, eventually
 
 TIMES = 5
+NOWHERE = "no-such-name.example"  # no catalogue knows it, and no name server either
+UNLISTED = (*OPEN_NAMES, NOWHERE)
+REFUSED = "a-refused-name.facebook.com"
 
 
 def recorded(school: School) -> Counter[tuple[str, str]]:
@@ -22,18 +26,21 @@ def test_every_attempt_is_counted_once(way: Way) -> None:
     for _ in range(TIMES):
         assert way.device(0).page("x.com")
         assert way.device(1).opens("wikipedia.org")
-    tried = Counter({key: times for key, times in way.school.tried.items() if key[1] in CLOSED_NAMES})
+    tried = Counter({key: times for key, times in way.school.tried.items() if key[1] not in UNLISTED})
     eventually(lambda: recorded(way.school).total() >= tried.total())
     assert recorded(way.school) == tried
 
 
 def test_what_passed_unlisted_is_nowhere_on_disk(way: Way) -> None:
-    """Its name is in no file of the state directory, nor in the log; what was refused is."""
-    for host in OPEN_NAMES:
-        assert way.device(1).opens(host)
-    assert way.device(1).page("x.com")
-    eventually(lambda: files_with(way.school, "x.com"))
-    assert [found for host in OPEN_NAMES for found in files_with(way.school, host)] == []
+    """Its name is in no file of the state directory nor in the log, whatever became of it; a refused one's is."""
+    at = way.where(CLOSED) if way.proxy is None else None
+    for host in UNLISTED:
+        for scheme in ("http", "https"):
+            answer = way.device(1).get(f"{scheme}://{host}/", at=at)
+            assert (answer.status == OK) == (host != NOWHERE)
+    assert way.device(1).page(REFUSED, at=at)
+    eventually(lambda: files_with(way.school, REFUSED))
+    assert [found for host in UNLISTED for found in files_with(way.school, host)] == []
 
 
 def files_with(school: School, host: str) -> list[str]:

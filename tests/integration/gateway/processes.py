@@ -15,7 +15,9 @@ from urllib.error import URLError
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.gateway.clients import DEADLINE, Address, eventually
+from tests.needs import tool
 
+TIED = (str(setpriv), "--pdeathsig", "KILL") if (setpriv := tool("setpriv")) else ()  # a killed pytest leaves nobody
 STARTING = 60.0  # seconds: a process that imports mitmproxy on a busy machine
 REPOSITORY = Path(__file__).parents[3]
 SCHOOLGATE = (sys.executable, "-m", "proxy.cli")
@@ -44,7 +46,7 @@ class Process:
     def start(self) -> Self:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command,
+                (*TIED, *self.command),
                 env=self.environment,
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ from proxy.snapshot import publish
 from tests.integration.gateway.world import INTERNAL, World
 
 GUESTS = "127.99.0.0/16"
-TEACHER, OFFICE, GUEST = "127.0.0.10", "127.0.0.11", "127.99.0.10"  # clients of the gateway, by source address
+TEACHER, OFFICE = "127.0.0.10", "127.0.0.11"  # clients of the gateway, by source address
 
 
 def write_policy(path: Path, world: World, **changes: object) -> Path:

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from policies.loading import load_catalogue, load_policy
+from proxy.services import accounts, grants
 from proxy.store.engine import Store
 from proxy.store.models import AttemptRow
 from tests.integration.gateway.clients import DEADLINE, eventually, is_closed
@@ -63,10 +66,27 @@ class Site:
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout
 
-    def grant(self, source: str, lasting: str = "2h") -> int:
+    def grant(self, source: str) -> int:
         reason = ("--reason", "a lesson about advertising")
-        printed = self.schoolgate("grant", f"address:{source}", "facebook", "--for", lasting, *reason, "--json")
+        printed = self.schoolgate("grant", f"address:{source}", "facebook", "--for", "2h", *reason, "--json")
         return int(json.loads(printed)["id"])
+
+    def grant_for(self, source: str, lasting: timedelta) -> None:
+        """The command's own service, without the command's time to start: seconds matter here."""
+        with closing(self._store()) as store, store.write() as session:
+            now = datetime.now(UTC)
+            grants.grant(
+                session,
+                accounts.sign_in(session, "head", PASSWORD, now),
+                who=f"address:{source}",
+                target="facebook",
+                starts_at=now,
+                ends_at=now + lasting,
+                reason="a lesson about advertising",
+                now=now,
+                policy=load_policy(self.folder / "policy.yaml"),
+                catalogue=load_catalogue(),
+            )
 
     def attempts(self, source: str) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = json.loads(self.schoolgate("attempts", "--json", "--limit", "1000"))
@@ -77,16 +97,13 @@ class Site:
 
     def recorded(self, source: str) -> dict[str | None, int]:
         """Host -> how often this client tried it, straight from the store (asking by command takes a second each)."""
-        store = Store.open(f"sqlite:///{self.state_dir}/schoolgate.db")
-        try:
-            with store.read() as session:
-                total = func.sum(AttemptRow.count)
-                rows = session.execute(
-                    select(AttemptRow.host, total).where(AttemptRow.address == source).group_by(AttemptRow.host)
-                )
-                return {host: int(count) for host, count in rows}
-        finally:
-            store.close()
+        with closing(self._store()) as store, store.read() as session:
+            total = func.sum(AttemptRow.count)
+            mine = select(AttemptRow.host, total).where(AttemptRow.address == source).group_by(AttemptRow.host)
+            return {host: int(count) for host, count in session.execute(mine)}
+
+    def _store(self) -> Store:
+        return Store.open(f"sqlite:///{self.state_dir}/schoolgate.db")
 
     @property
     def metrics(self) -> str:
@@ -170,8 +187,8 @@ def test_the_story_of_the_issue(site: Site, device: Client) -> None:
 
 def test_a_grant_of_four_seconds_ends_by_itself(site: Site, device: Client) -> None:
     """The same way, and nobody did anything."""
-    site.grant(device.source, "4s")
-    eventually(lambda: device.opens(FACEBOOK), within=3)
+    site.grant_for(device.source, timedelta(seconds=4))
+    eventually(lambda: device.opens(FACEBOOK))
     with device.download(FACEBOOK) as download:
         assert is_closed(download)
     assert device.get(FACEBOOK).is_page
@@ -214,7 +231,7 @@ def test_with_the_keeper_dead_enforcement_goes_on_and_nothing_is_lost(site: Site
 
 def test_with_the_keeper_hung_enforcement_goes_on(site: Site, device: Client) -> None:
     """A stopped keeper stops nobody: not even the end of a grant."""
-    site.grant(device.source, "5s")
+    site.grant_for(device.source, timedelta(seconds=5))
     eventually(lambda: device.opens(FACEBOOK))
     keeper = site.child("keeper")
     os.kill(keeper, signal.SIGSTOP)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.authorisation import SubjectKind
-from policies.snapshot import Coverage, Device, Member
+from policies.names import host_name
+from policies.snapshot import MOST_LISTINGS, MOST_STANDINGS, Coverage, Device, Member
 
 DEVICES = (
     Device("trolley", (ip_network("10.20.0.0/24"),), frozenset({"tablets"})),
@@ -73,3 +74,44 @@ def test_coverage_is_what_walking_them_all_gives(make_snapshot, grant, subjects,
     found = [a.id for a in Coverage(grants).of(who)]
     assert set(found) == expected
     assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("host", "internal", "service", "lock", "exemption"),
+    [
+        ("printer.local", True, None, None, None),
+        ("vpn.example", False, "vpn", "Ways round", None),
+        ("help.facebook.com", False, "facebook", None, "Help"),
+        ("i.ytimg.com", False, "youtube", None, "Clips"),
+        ("www.facebook.com", False, "facebook", None, None),
+        ("www.bbc.co.uk", False, None, None, None),
+    ],
+)
+def test_listing(make_snapshot, host, internal, service, lock, exemption):
+    """What a host is, asked for the first time and again."""
+    snapshot = make_snapshot()
+    for listing in (snapshot.listing(host_name(host)), snapshot.listing(host_name(host))):
+        assert listing.internal is internal
+        assert (listing.service and listing.service.key) == service
+        assert (listing.lock and listing.lock.name) == lock
+        assert (listing.exemption and listing.exemption.because) == exemption
+
+
+def test_standing_is_of_the_address_and_the_person(make_snapshot, grant):
+    """Two people at one address, and one person at two, are remembered apart."""
+    snapshot = make_snapshot(
+        grant("person:head", "all", id=1), grant("network:guest", "all", id=2), members={"head": Member("slt")}
+    )
+    estate, guest = ip_address("10.20.0.10"), ip_address("10.99.0.1")
+    for _ in range(2):
+        assert [a.id for a in snapshot.standing(estate, "head").grants] == [1]
+        assert [a.id for a in snapshot.standing(estate, None).grants] == []
+        assert {a.id for a in snapshot.standing(guest, "head").grants} == {1, 2}
+        assert snapshot.standing(guest, "head").network.name == "guest"
+
+
+def test_no_more_is_remembered_than_is_said(make_snapshot):
+    """Strangers and the names they make up do not fill the memory."""
+    snapshot = make_snapshot()
+    assert snapshot.standing.cache_parameters()["maxsize"] == MOST_STANDINGS
+    assert snapshot.listing.cache_parameters()["maxsize"] == MOST_LISTINGS
