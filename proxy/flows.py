@@ -64,7 +64,7 @@ def attempt_of_request(flow: http.HTTPFlow) -> Attempt:
     request = flow.request
     target = (request.data.host, request.data.port)
     name, fault = _host_header(request)
-    if flow.error is not None or request.scheme != "http" or _is_ambiguous(request.headers):
+    if flow.error is not None or request.scheme != "http" or _is_ambiguous(request):
         fault = Reason.MALFORMED
     return _attempt(flow.client_conn, target, Protocol.HTTP, name, fault)
 
@@ -91,10 +91,14 @@ def _attempt(
     )
 
 
-def _is_ambiguous(headers: http.Headers) -> bool:
-    """A folded line (RFC 9112 section 5.2) another may read as two; after an upgrade to h2c hosts go unseen."""
-    folded = any(b"\r" in value or b"\n" in value for _, value in headers.fields)
-    return folded or "h2c" in headers.get("upgrade", "").lower()
+def _is_ambiguous(request: http.Request) -> bool:
+    """What another may read as naming another host than the one that is judged.
+
+    A folded line (RFC 9112 section 5.2) may be two; a target in absolute form outranks Host (section 3.2.2), and
+    mitmproxy leaves one standing only where the client spoke to a server; after an upgrade to h2c hosts go unseen.
+    """
+    folded = any(b"\r" in value or b"\n" in value for _, value in request.headers.fields)
+    return folded or bool(request.data.authority) or "h2c" in request.headers.get("upgrade", "").lower()
 
 
 def _host_header(request: http.Request) -> tuple[HostName | None, Reason | None]:

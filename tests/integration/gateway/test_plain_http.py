@@ -86,6 +86,15 @@ def test_request_line_and_host_are_both_judged(gateway: Gate, client: Client, as
     assert [server.accepts for server in client.world.servers] == NOBODY
 
 
+def test_a_target_in_absolute_form_names_no_other_host_inside_a_tunnel(gateway: Gate, client: Client) -> None:
+    """A server that holds both names would follow the request line, not the Host that was judged."""
+    with client.tunnel("www.bbc.co.uk", client.world.http_port) as connection:
+        connection.sendall(absolute(client, "www.facebook.com", host="www.bbc.co.uk"))
+        assert read_reply(connection).status == 403
+    assert gateway.reasons(client.source) == ["malformed"]
+    assert [server.accepts for server in client.world.servers] == NOBODY
+
+
 def test_two_passed_names_in_one_request_are_a_mismatch(gateway: Gate, client: Client) -> None:
     """As with CONNECT and server name."""
     reply = outcome(client, absolute(client, "www.bbc.co.uk", host="wikipedia.org"))

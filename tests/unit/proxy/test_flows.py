@@ -63,6 +63,13 @@ def test_a_scheme_other_than_http_is_malformed():
     assert attempt_of_request(flow([(b"host", b"www.bbc.co.uk")], scheme="https")).fault is Reason.MALFORMED
 
 
+def test_a_second_name_in_the_request_line_is_malformed():
+    """A target in absolute form outranks Host at a server that holds both names."""
+    asked = flow([(b"host", b"www.bbc.co.uk")], host="203.0.113.12", mode="transparent")
+    asked.request.data.authority = b"www.facebook.com"
+    assert attempt_of_request(asked).fault is Reason.MALFORMED
+
+
 def test_a_mapped_client_is_its_ipv4_address():
     """However the socket spells it."""
     assert str(client_address(flow([], peer="::ffff:10.20.0.10").client_conn)) == "10.20.0.10"
