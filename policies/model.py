@@ -283,6 +283,14 @@ class Policy(Frozen):
             return found[1]
         return next((e for service in services if (e := self._exempt_services.get(service))), None)
 
+    def opens_port(self, destination: HostName | IPAddress, port: int) -> bool:
+        """Whether anything on this port of a destination could pass, whatever its name turns out to be."""
+        if port in self.ports or self.listed_destination(destination, port) is not None:
+            return True
+        if isinstance(destination, str):
+            return self.is_internal_name(destination)
+        return self.is_internal_address(destination)
+
     def listed_destination(self, destination: HostName | IPAddress, port: int) -> ListedDestination | None:
         """The first entry that lists this destination at this port."""
         return next((listed for listed in self.destinations if listed.lists(destination, port)), None)

@@ -32,7 +32,7 @@ class Answers:
         status, headers, body = render(shown, flow.request.headers.get("accept", ""))
         flow.request.headers.pop("expect", None)
         flow.response = http.Response.make(status, b"" if flow.request.method == "HEAD" else body, headers)
-        if not flow.request.is_http2:
+        if flow.client_conn.alpn != b"h2":  # what the request itself says of its version may be a lie
             flow.response.headers["connection"] = "close"
         self.told("page")
 

@@ -11,8 +11,9 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Network
 
-from mitmproxy import connection
+from mitmproxy import connection, ctx
 from mitmproxy.addons.proxyserver import Proxyserver
 
 from policies.names import IPAddress
@@ -30,11 +31,31 @@ class Client:
     address: IPAddress
     since: float
     heard: bool = False
+    writer: asyncio.StreamWriter | None = None
     asked: tuple[str, int] | None = None  # a CONNECT that nothing followed yet
     current: Ticket | None = None
     shown: Ticket | None = None
     close_by: float | None = None
+    pages: int = 0
+    gone: bool = False  # mitmproxy has let go of it; what is queued is still on its way
+    cut: bool = False
     live: list[Ticket] = field(default_factory=list)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether bytes for the client are queued: until they are gone the connection is open, whoever let go."""
+        return self.writer is not None and self.writer.transport.get_write_buffer_size() > 0
+
+    def pause(self) -> None:
+        """Read nothing more of it for now: what it sends meanwhile waits in its own kernel."""
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            if self.writer is not None:
+                self.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
+
+    def resume(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            if self.writer is not None:
+                self.writer.transport.resume_reading()  # type: ignore[attr-defined]  # likewise
 
 
 class Clients:
@@ -42,7 +63,7 @@ class Clients:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Client] = {}
-        self._per_address: Counter[IPAddress] = Counter()
+        self._per_place: Counter[IPAddress | IPv6Network] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -55,37 +76,53 @@ class Clients:
 
     def add(self, client: Client) -> None:
         self._by_id[client.connection.id] = client
-        self._per_address[client.address] += 1
+        self._per_place[_place(client.address)] += 1
 
     def remove(self, client: connection.Client) -> Client | None:
         gone = self._by_id.pop(client.id, None)
         if gone is not None:
-            self._per_address[gone.address] -= 1
-            if not self._per_address[gone.address]:
-                del self._per_address[gone.address]
+            place = _place(gone.address)
+            self._per_place[place] -= 1
+            if not self._per_place[place]:
+                del self._per_place[place]
         return gone
 
-    def of_address(self, address: IPAddress) -> int:
-        return self._per_address[address]
+    def beside(self, address: IPAddress) -> int:
+        """How many connections its device has open: by address, and by /64 where a device has a whole one."""
+        return self._per_place[_place(address)]
+
+
+def writer_of(client: connection.Client) -> asyncio.StreamWriter | None:
+    """The stream that mitmproxy writes a client's bytes to."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    handler = proxyserver.connections.get(client.id) if proxyserver is not None else None
+    transport = handler.transports.get(client) if handler is not None else None
+    return transport.writer if transport is not None and isinstance(transport.writer, asyncio.StreamWriter) else None
+
+
+def _place(address: IPAddress) -> IPAddress | IPv6Network:
+    return address if isinstance(address, IPv4Address) else IPv6Network((address, 64), strict=False)
 
 
 def cut(client: Client, proxyserver: Proxyserver) -> None:
     """Reset both sides of a connection, at once and whatever is queued."""
+    client.cut = True
     for ticket in client.live:
         if ticket.decision.allowed and ticket.outcome is None:
             ticket.outcome = Outcome.CUT
     handler = proxyserver.connections.get(client.connection.id)
-    if handler is None:
-        return
-    for transport in list(handler.transports.values()):
-        if isinstance(transport.writer, asyncio.StreamWriter):
-            _reset(transport.writer.get_extra_info("socket"))
-            transport.writer.transport.abort()
-        elif transport.handler is not None:  # still connecting
-            transport.handler.cancel("cut")
+    transports = list(handler.transports.values()) if handler is not None else []
+    for writer in (client.writer, *(transport.writer for transport in transports)):
+        if isinstance(writer, asyncio.StreamWriter):
+            _reset(writer)
+    own = handler.transports.get(client.connection) if handler is not None else None
+    if own is not None and own.handler is not None:
+        own.handler.cancel("cut")  # a layer that waits for a dial would not see the reset; mitmproxy ends the rest
 
 
-def _reset(sock: socket.socket | None) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # closed meanwhile: then there is nothing to reset
+def _reset(writer: asyncio.StreamWriter) -> None:
+    sock: socket.socket | None = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):  # closed meanwhile: then there is nothing to reset
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    writer.transport.abort()

@@ -5,16 +5,20 @@ dialled only if it is among the name's own answers, else one of those is. Never 
 the ranges below and the gateway itself; the policy's ``internal`` networks are excepted.
 """
 
+import asyncio
 import socket
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, ip_network
 
-from policies.decision import Decision
+from policies.decision import Attempt, Decision
 from policies.model import Policy
 from policies.names import HostName, IPAddress
 from policies.vocabulary import Outcome, Reason
 from proxy.resolving import Resolver, Unresolvable
 
+LOOK_UPS_AT_A_TIME = 8  # of one client
 REFUSED_NETWORKS = tuple(
     ip_network(text)
     for text in (
@@ -50,22 +54,44 @@ class DialError(Exception):
         self.outcome = outcome
 
 
+class Turns:
+    """So many at a time for each client: one that asks for slow names waits for itself, not others for it."""
+
+    def __init__(self, at_a_time: int) -> None:
+        self._at_a_time = at_a_time
+        self._semaphores: dict[IPAddress, asyncio.Semaphore] = {}
+        self._holding: Counter[IPAddress] = Counter()
+
+    @asynccontextmanager
+    async def of(self, client: IPAddress) -> AsyncIterator[None]:
+        semaphore = self._semaphores.setdefault(client, asyncio.Semaphore(self._at_a_time))
+        self._holding[client] += 1
+        try:
+            async with semaphore:
+                yield
+        finally:
+            self._holding[client] -= 1
+            if not self._holding[client]:
+                del self._holding[client], self._semaphores[client]
+
+
 class Dialler:
     """Chooses the address to dial for a decision. ``own_ports`` are those the gateway itself listens on."""
 
     def __init__(self, resolver: Resolver, own_ports: Iterable[int] = ()) -> None:
         self._resolver = resolver
         self._own_ports = frozenset(own_ports)
+        self._turns = Turns(LOOK_UPS_AT_A_TIME)
 
-    async def address_for(
-        self, decision: Decision, port: int, original: IPAddress | None, policy: Policy
-    ) -> tuple[str, int]:
+    async def address_for(self, decision: Decision, attempt: Attempt, policy: Policy) -> tuple[str, int]:
         """The address and port to connect to. Raises DialError."""
         if decision.host is None:
             raise DialError(Outcome.UNRESOLVABLE, "there is nothing to dial")
+        original, port = attempt.destination, attempt.port
         listed = decision.reason in (Reason.EXEMPT, Reason.INTERNAL)
         if isinstance(decision.host, str):
-            answers = await self._resolve(decision.host)
+            async with self._turns.of(attempt.address):
+                answers = await self._resolve(decision.host)
         else:
             answers = (decision.host,)
         allowed = [a for a in answers if self._may_dial(a, port, policy, listed=listed and a == decision.host)]

@@ -23,7 +23,7 @@ from OpenSSL import SSL
 from policies.decision import Attempt
 from policies.vocabulary import Outcome, Protocol, Reason
 from proxy.answering import Answers
-from proxy.clients import Client, Clients
+from proxy.clients import Client, Clients, writer_of
 from proxy.dial import DialError, Dialler
 from proxy.flows import (
     attempt_of_connect,
@@ -54,7 +54,9 @@ from proxy.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-MOST_PER_ADDRESS = 512  # connections of one client at one time
+MOST_PER_DEVICE = 512  # connections at one time
+MOST_PAGES = 32  # on one refused connection
+DELIVERED_WITHIN = 60.0  # seconds a client has to take what is queued when its connection is over
 SWITCHING_PROTOCOLS = 101
 MOST_PIECES = 4096  # of a hello or a method; each is read from the first byte on again
 TOLD_EVERY = 60.0  # seconds between two reports of one fault
@@ -86,20 +88,28 @@ class Enforcer:
     @guarded(hang_up)
     def client_connected(self, client: connection.Client) -> None:
         address = client_address(client)
-        if len(self._clients) >= self._most_connections or self._clients.of_address(address) >= MOST_PER_ADDRESS:
+        if len(self._clients) >= self._most_connections or self._clients.beside(address) >= MOST_PER_DEVICE:
             client.error = REFUSED
             self._refuse_unheard(client, Reason.TOO_BUSY)
             return
-        self._clients.add(Client(connection=client, address=address, since=monotonic()))
+        self._clients.add(Client(connection=client, address=address, since=monotonic(), writer=writer_of(client)))
 
     @guarded(nothing)
     def client_disconnected(self, client: connection.Client) -> None:
-        gone = self._clients.remove(client)
+        gone = self._clients.get(client)
         if gone is None:
             return
         if gone.asked is not None:  # a CONNECT that nothing followed is an attempt all the same
             self._issue(gone, attempt_of_silent_connect(client, gone.asked))
-        for ticket in gone.live:
+        if gone.is_sending and not gone.cut:
+            gone.gone, gone.close_by = True, monotonic() + DELIVERED_WITHIN
+        else:
+            self.finish(gone)
+
+    def finish(self, client: Client) -> None:
+        """Nothing of a connection is left: its attempts are over."""
+        self._clients.remove(client.connection)
+        for ticket in client.live:
             self._judge.end(ticket)
 
     # Explicit clients
@@ -118,9 +128,9 @@ class Enforcer:
     def _is_port_open(self, attempt: Attempt) -> bool:
         """Whether anything that may follow a CONNECT could pass; without a snapshot what follows is refused anyway."""
         snapshot = self._judge.snapshot
-        if snapshot is None or attempt.destination is None or attempt.port in snapshot.policy.ports:
+        if snapshot is None or attempt.destination is None:
             return True
-        return snapshot.policy.listed_destination(attempt.destination, attempt.port) is not None
+        return snapshot.policy.opens_port(attempt.destination, attempt.port)
 
     # The first bytes
 
@@ -198,13 +208,20 @@ class Enforcer:
     @guarded(stop_flow)
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         ticket = flow.metadata.get(self.name)
-        if ticket is not None and flow.response is not None:
-            flow.response.stream = ticket.count_down
+        if ticket is None or flow.response is None:
+            return
+        flow.response.stream = ticket.count_down
+        if flow.response.status_code != SWITCHING_PROTOCOLS:
+            flow.request.headers["connection"] = "close"  # an upgrade that was not taken: one request all the same
 
     @guarded(nothing)
     def response(self, flow: http.HTTPFlow) -> None:
-        if flow.response is not None and flow.response.status_code != SWITCHING_PROTOCOLS:
+        if flow.response is None or flow.response.status_code == SWITCHING_PROTOCOLS:
+            return
+        if flow.request.timestamp_end is not None:
             self._end(flow)
+        elif (client := self._clients.get(flow.client_conn)) is not None:
+            client.close_by = monotonic() + AFTER_A_PAGE  # answered before its end: what it still sends is on the books
 
     @guarded(nothing)
     def error(self, flow: http.HTTPFlow) -> None:
@@ -215,14 +232,14 @@ class Enforcer:
     @guarded_dial
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Open the way for the ticket that was just allowed, once, and to where its own name leads."""
-        ticket, snapshot = self._client(data.client).current, self._judge.snapshot
+        client, snapshot = self._client(data.client), self._judge.snapshot
+        ticket = client.current
         if ticket is None or snapshot is None or not ticket.decision.allowed or ticket.dialled:
             return
         ticket.dialled = True
-        destination = ticket.attempt.destination
-        original = None if isinstance(destination, str) else destination
+        client.pause()
         try:
-            address = await self._dialler.address_for(ticket.decision, ticket.attempt.port, original, snapshot.policy)
+            address = await self._dialler.address_for(ticket.decision, ticket.attempt, snapshot.policy)
         except DialError as error:
             ticket.outcome = error.outcome
             data.server.error = str(error)
@@ -232,10 +249,17 @@ class Enforcer:
             data.server.error = None
 
     @guarded(nothing)
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        self._client(data.client).resume()
+
+    @guarded(nothing)
     def server_connect_error(self, data: server_hooks.ServerConnectionHookData) -> None:
-        ticket = self._client(data.client).current
-        if ticket is not None and ticket.outcome is None:
-            ticket.outcome = Outcome.UNREACHABLE
+        client = self._clients.get(data.client)
+        if client is None:
+            return
+        client.resume()
+        if client.current is not None and client.current.outcome is None:
+            client.current.outcome = Outcome.UNREACHABLE
 
     # What the layers and the sweeper report
 
@@ -290,7 +314,11 @@ class Enforcer:
 
     def _answer(self, flow: http.HTTPFlow, client: Client, ticket: Ticket) -> None:
         self._answers.page(flow, ticket)
-        client.close_by = monotonic() + AFTER_A_PAGE
+        client.pages += 1
+        if client.pages == 1:
+            client.close_by = monotonic() + AFTER_A_PAGE  # however much is asked for after it
+        elif client.pages > MOST_PAGES:
+            client.close_by = monotonic()
 
     def _end(self, flow: http.HTTPFlow) -> None:
         ticket = flow.metadata.get(self.name)

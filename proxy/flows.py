@@ -14,6 +14,7 @@ from proxy.lane.first_bytes import FirstBytes
 HOP_BY_HOP = frozenset(  # RFC 9110 section 7.6.1
     {"connection", "keep-alive", "te", "upgrade", "http2-settings", "proxy-connection", "proxy-authorization"}
 )
+HTTP_1 = (b"HTTP/1.0", b"HTTP/1.1")
 NEVER_STRIPPED = frozenset({"host", "content-length", "transfer-encoding"})  # a client may not unframe its own body
 
 
@@ -98,7 +99,8 @@ def _is_ambiguous(request: http.Request) -> bool:
     mitmproxy leaves one standing only where the client spoke to a server; after an upgrade to h2c hosts go unseen.
     """
     folded = any(b"\r" in value or b"\n" in value for _, value in request.headers.fields)
-    return folded or bool(request.data.authority) or "h2c" in request.headers.get("upgrade", "").lower()
+    another = bool(request.data.authority) or request.data.http_version not in HTTP_1
+    return folded or another or "h2c" in request.headers.get("upgrade", "").lower()
 
 
 def _host_header(request: http.Request) -> tuple[HostName | None, Reason | None]:

@@ -64,11 +64,12 @@ def guarded_dial[E: Guarded](
         data.server.error = REFUSED
         try:
             await hook(enforcer, data)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 -- law 1: whatever it is, it denies, is counted and logged
             data.server.error = REFUSED
             enforcer.fault(hook.__name__, error)
-            if not isinstance(error, Exception):
-                raise
+        except BaseException:  # cancelled: the connection was cut meanwhile
+            data.server.error = REFUSED
+            raise
 
     return enforced
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from mitmproxy import connection
 from mitmproxy.proxy import commands, context, events, layer
 from mitmproxy.proxy.layers import tcp
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, HttpStream, SendHttp
+from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer, HTTPMode, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import RequestHeaders, ResponseEndOfMessage
-from mitmproxy.proxy.layers.http._http1 import Http1Server, make_error_response
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server, make_error_response
 
 from proxy.judging import Ticket
 
@@ -41,11 +41,16 @@ class GuardedLayer(layer.Layer):
     def handle_event(self, event: events.Event) -> Commands:
         try:
             yield from super().handle_event(event)
+        except NotImplementedError:  # trailers: mitmproxy relays none, and that is nobody's fault here
+            yield from self.close()
         except Exception as error:  # noqa: BLE001 -- law 1: whatever it is, nothing more passes
             self.gate.fault(type(self).__name__, error)
-            self._handle_event = self.closed  # type: ignore[method-assign,assignment]  # as mitmproxy's layers change state
-            self._paused = None
-            yield commands.CloseConnection(self.context.client)
+            yield from self.close()
+
+    def close(self) -> Commands:
+        self._handle_event = self.closed  # type: ignore[method-assign,assignment]  # as mitmproxy's layers change state
+        self._paused = None
+        yield commands.CloseConnection(self.context.client)
 
     def closed(self, _: events.Event) -> Commands:
         yield from ()
@@ -90,15 +95,23 @@ class BoundedHttp1Server(Http1Server):
         super().__init__(context)
         self._gate = gate
 
+    def _handle_event(self, event: events.Event) -> Commands:
+        yield from super()._handle_event(event)
+        if self.state not in (self.passthrough, self.done) and len(self.buf) > LARGEST_HEAD:
+            yield from self._refuse_excess()
+
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         yield from super().read_headers(event)
         if self.state == self.done and self.request is None:
             self._gate.malformed(self.context.client)
-        elif self.state == self.read_headers and len(self.buf) > LARGEST_HEAD:
-            self._gate.malformed(self.context.client)
+
+    def _refuse_excess(self) -> Commands:
+        """Bodies are passed on as they come: what stays is a head, a chunk's line, or what nobody asked for yet."""
+        self._gate.malformed(self.context.client)
+        if self.state == self.read_headers:
             yield commands.SendData(self.conn, make_error_response(431, f"A head of at most {LARGEST_HEAD} bytes."))
-            yield commands.CloseConnection(self.conn)
-            self.state = self.done
+        yield commands.CloseConnection(self.conn)
+        self.state = self.done
 
 
 class JudgedStream(HttpStream):
@@ -139,6 +152,20 @@ class JudgedHttp(GuardedLayer, HttpLayer):
         self.gate = gate
         if context.client.alpn != b"h2":
             self.connections[context.client] = BoundedHttp1Server(context.fork(), gate)
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        yield from super()._handle_event(event)
+        if isinstance(event, events.DataReceived) and self._held_for(event.connection) > LARGEST_HEAD:
+            yield from self.close()
+
+    def _held_for(self, conn: connection.Connection) -> int:
+        """Bytes of an origin's head that never ends."""
+        http1 = getattr(self.connections.get(conn), "child_layer", None)
+        return len(http1.buf) if isinstance(http1, Http1Client) else 0
+
+    def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:  # noqa: ARG002 -- never
+        """One request per upstream connection: what was dialled for one judgement serves no other."""
+        yield from super().get_connection(event, reuse=False)
 
     def make_stream(self, stream_id: int) -> Commands:
         stream = JudgedStream(self.context.fork(), stream_id, self.gate)

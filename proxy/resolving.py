@@ -28,11 +28,15 @@ LONGEST_TTL = 3600.0  # seconds
 STALE_FOR = 86400.0  # seconds an old answer may stand in for a failing server
 PATIENCE = 5.0  # seconds for one look-up
 MOST_CACHED = 20_000
-THREADS = 16  # of getaddrinfo, which blocks
+THREADS = 32  # of getaddrinfo, which blocks
 
 
 class Unresolvable(Exception):
     """A name has no address, or nobody could be asked."""
+
+
+class NoSuchName(Unresolvable):
+    """The servers answered, and there is no such name: an older answer no longer holds (RFC 8767 section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class SystemSource:
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await look_up
+        except socket.gaierror as error:
+            gone = error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
+            raise (NoSuchName if gone else Unresolvable)("the system's resolver has no address for the name") from error
         except (OSError, UnicodeError, TimeoutError) as error:
             raise Unresolvable("the system's resolver has no address for the name") from error
         return Answer(found, SYSTEM_TTL)
@@ -81,7 +88,8 @@ class DnsSource:
         both = await asyncio.gather(self._records(host, "A"), self._records(host, "AAAA"), return_exceptions=True)
         answers = [answer for answer in both if isinstance(answer, Answer) and answer.addresses]
         if not answers:
-            raise Unresolvable("the name has no address")
+            certain = all(isinstance(answer, Answer | NoSuchName) for answer in both)
+            raise (NoSuchName if certain else Unresolvable)("the name has no address")
         return Answer(tuple(a for answer in answers for a in answer.addresses), min(a.ttl for a in answers))
 
     async def _records(self, host: HostName, kind: str) -> Answer:
@@ -89,6 +97,8 @@ class DnsSource:
             found = await self._resolver.resolve(host + ".", kind, search=False)
         except dns.resolver.NoAnswer:
             return Answer((), LONGEST_TTL)
+        except dns.resolver.NXDOMAIN as error:
+            raise NoSuchName("there is no such name") from error
         except (dns.exception.DNSException, OSError) as error:
             raise Unresolvable("no server answered for the name") from error
         addresses = tuple(normal_address(ip_address(record.to_text())) for record in found)
@@ -164,8 +174,9 @@ class Resolver:
         entry = _Entry(None, self._clock() + NEGATIVE_TTL, 0.0)
         try:
             answer = await self._source(host).ask(host)
-        except Unresolvable:
-            if known is not None and known.answer is not None and self._clock() < known.stale_until:
+        except Unresolvable as error:
+            failed = not isinstance(error, NoSuchName)
+            if failed and known is not None and known.answer is not None and self._clock() < known.stale_until:
                 entry = _Entry(known.answer, self._clock() + NEGATIVE_TTL, known.stale_until)
         else:
             fresh = self._clock() + min(max(answer.ttl, 1.0), LONGEST_TTL)

@@ -217,11 +217,13 @@ class SnapshotReader:
     def _read(self, monotonic: float) -> bool:
         with self._path.open("rb") as file:
             header = Header.read(file)
-            modified = os.fstat(file.fileno()).st_mtime
+            stat = os.fstat(file.fileno())
+            if header.length != stat.st_size - HEADER.size:
+                raise SnapshotError("it is damaged")
             if changed := header != self._header:
-                self.current = self._load(header, file.read(header.length + 1))
+                self.current = self._load(header, file.read())
                 self._header, self._next_end = header, AT_ONCE
-        if (vouched := datetime.fromtimestamp(modified, UTC)) != self._vouched:
+        if (vouched := datetime.fromtimestamp(stat.st_mtime, UTC)) != self._vouched:
             self._vouched, self._vouched_monotonic = vouched, monotonic
         return changed
 

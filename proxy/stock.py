@@ -43,6 +43,7 @@ OPTIONS = {
     "websocket": False,  # mitmproxy keeps every message; after 101 our own relay takes over
     "validate_inbound_headers": True,
 }
+QUIET = {"flow_detail": 0, "termlog_verbosity": "error"}  # mitmdump's own: it would print what people visit
 
 
 class Stock:
@@ -93,14 +94,15 @@ class Stock:
                     raise exceptions.OptionsError(
                         f"schoolgate enforces in the modes regular and transparent; {spec!r} would be a way round it."
                     )
-        wrong = {name: value for name, value in OPTIONS.items() if getattr(ctx.options, name) != value}
+        wanted = {**OPTIONS, **{name: value for name, value in QUIET.items() if name in ctx.options}}
+        wrong = {name: value for name, value in wanted.items() if getattr(ctx.options, name) != value}
         if wrong:
             ctx.options.update(**wrong)
 
     def running(self) -> None:
-        self._sweeper.look()
         self._sweeping = asyncio.create_task(self._sweeper.run(_proxyserver()), name="sweeper")
         self._sweeping.add_done_callback(self._end_with_the_sweeper)
+        self._sweeper.look()  # at once, lest the first request meets no snapshot; the sweeper looks again if this fails
 
     def _end_with_the_sweeper(self, sweeping: asyncio.Task[None]) -> None:
         """Without it nothing is cut and no snapshot taken over: law 4 would fail open."""

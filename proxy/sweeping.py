@@ -96,7 +96,7 @@ class Sweeper:
                 cut(client, proxyserver)
 
     def _judge_again(self, client: Client, proxyserver: Proxyserver) -> None:
-        for ticket in list(client.live):
+        for ticket in list(client.live) if not client.cut else ():
             fresh = self._judge.judge_again(ticket)
             if fresh.allowed == ticket.decision.allowed:
                 ticket.decision = fresh if fresh.allowed else ticket.decision
@@ -115,7 +115,11 @@ class Sweeper:
     def _enforce_deadlines(self, proxyserver: Proxyserver) -> None:
         now = monotonic()
         for client in self._clients:
-            if client.close_by is not None and now >= client.close_by:
+            if client.gone and not client.is_sending:
+                self._enforcer.finish(client)
+            elif client.cut:
+                continue
+            elif client.close_by is not None and now >= client.close_by:
                 cut(client, proxyserver)
             elif client.current is None and now - client.since >= (HELLO_WITHIN if client.heard else SILENT_FOR):
                 if client.heard and client.asked is None:

@@ -35,7 +35,14 @@ def add(
 
     with opened(context) as site, site.writing() as (unit, actor):
         view = service.add_device(
-            unit, actor, name=name, addresses=address, groups=group or [], owner=owner, now=site.now
+            unit,
+            actor,
+            name=name,
+            addresses=address,
+            groups=group or [],
+            owner=owner,
+            now=site.now,
+            policy=site.policy,
         )
     tell(f"{view.name} is added: {', '.join(view.addresses)}.", _fields(view), as_json=as_json)
 

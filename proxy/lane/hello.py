@@ -15,6 +15,7 @@ SERVER_NAME = 0
 ALPN = 16
 HOST_NAME = 0
 TLS_MAJOR = 3
+MOST_RECORDS = 64  # browsers send one to three; each look reads all of them again
 LARGEST_RECORD = 1 << 14
 LARGEST_HELLO = 1 << 16
 
@@ -41,7 +42,7 @@ def _handshake(data: bytes) -> bytes | None:
     """The first handshake message, put together from its records."""
     message = bytearray()
     position = 0
-    while True:
+    for _ in range(MOST_RECORDS):
         header = data[position : position + RECORD_HEADER]
         _check_header(header)
         if len(header) < RECORD_HEADER:
@@ -60,6 +61,7 @@ def _handshake(data: bytes) -> bytes | None:
         if len(data) < start + length:
             return None
         position = start + length
+    raise MalformedHello(f"a ClientHello in more than {MOST_RECORDS} records")
 
 
 def _check_header(header: bytes) -> None:

@@ -9,12 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from policies.authorisation import Subject, SubjectKind
+from policies.model import Policy
 from policies.vocabulary import Role
 from proxy.record import ledger
 from proxy.services import addresses as ranges
 from proxy.services.errors import BadInput, Conflict, Refused
-from proxy.services.groups import joinable, open_grants, refuse_widening
+from proxy.services.groups import grants_open_by, joinable, open_grants, refuse_widening
 from proxy.services.permission import Actor, named_person, permitted
+from proxy.services.subjects import refuse_own
 from proxy.services.text import key
 from proxy.store.models import Device, DeviceAddress, Group, Membership, Person
 
@@ -40,6 +42,7 @@ def add_device(  # noqa: PLR0913 -- each names one thing about the device
     groups: Sequence[str],
     owner: str | None,
     now: datetime,
+    policy: Policy,
 ) -> DeviceView:
     """Add a device at its addresses. What would widen access that was granted, only SLT do, and not for themselves."""
     by = permitted(session, actor, Role.SLT, Role.TECHNICIAN, to="add devices")
@@ -55,6 +58,8 @@ def add_device(  # noqa: PLR0913 -- each names one thing about the device
     device.memberships = [Membership(group=group) for group in joined]
     session.add(device)
     session.flush()
+    if whose is not None and (whose is by or by.role is not Role.SLT):  # else another of SLT answers for it
+        _demand_no_own_grant(session, whose, now, policy)
     ledger.append(
         session,
         at=now,
@@ -104,6 +109,12 @@ def _demand_no_gain(session: Session, by: Person, owner: Person | None, joined: 
             f"The group {granted[0].subject_name} holds an authorisation, and nobody authorises themselves.",
             "Ask another member of the senior leadership team.",
         )
+
+
+def _demand_no_own_grant(session: Session, owner: Person, now: datetime, policy: Policy) -> None:
+    """The device does not put its owner under a grant of their own: of its address, its network, its group."""
+    for row in grants_open_by(session, owner, now):
+        refuse_own(session, owner, Subject(SubjectKind(row.subject_kind), row.subject_name), policy)
 
 
 def _view(device: Device) -> DeviceView:

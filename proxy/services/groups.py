@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import Session
 
 from policies.authorisation import Subject, SubjectKind
@@ -37,8 +37,19 @@ def open_grants(session: Session, subjects: Sequence[Subject], now: datetime) ->
     """The grants to any of these that are live or still to come."""
     row = AuthorisationRow
     named = tuple_(row.subject_kind, row.subject_name).in_([(s.kind, s.name) for s in subjects])
-    still_open = (row.revoked_at.is_(None), row.lapsed_at.is_(None), row.ends_at > now)
-    return list(session.scalars(select(row).where(named, *still_open).order_by(row.id)))
+    return list(session.scalars(select(row).where(named, *_still_open(now)).order_by(row.id)))
+
+
+def grants_open_by(session: Session, person: Person, now: datetime) -> list[AuthorisationRow]:
+    """The grants that this person gave and that are live or still to come."""
+    row = AuthorisationRow
+    given = row.granted_by_id == person.id
+    return list(session.scalars(select(row).where(given, *_still_open(now)).order_by(row.id)))
+
+
+def _still_open(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    row = AuthorisationRow
+    return row.revoked_at.is_(None), row.lapsed_at.is_(None), row.ends_at > now
 
 
 def _group(session: Session, name: str) -> Group:

@@ -22,7 +22,7 @@ from tests.e2e.journal_load import journal_load
 from tests.e2e.school_load import school_load
 from tests.integration.gateway.clients import eventually
 
-LONGEST_PAUSE = 3.0  # seconds before a kill
+LONGEST_PAUSE = 1.5  # seconds before a kill
 WITHIN = 60.0  # seconds for what must come about, on a machine that may be busy
 LOADS: Mapping[str, Callable[[Path], AbstractContextManager[Trial]]] = {"school": school_load, "journal": journal_load}
 

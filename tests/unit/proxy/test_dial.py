@@ -5,9 +5,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from policies.decision import Decision
+from policies.decision import Attempt, Decision
 from policies.names import HostName, IPAddress
-from policies.vocabulary import Outcome, Reason, Verdict
+from policies.vocabulary import Outcome, Protocol, Reason, Verdict
 from proxy.dial import DialError, Dialler, is_own
 from proxy.resolving import Answer, Resolver, Unresolvable
 
@@ -44,8 +44,14 @@ def dial(
 ) -> tuple[str, int]:
     dialler = Dialler(Resolver(Fixed(*answers)), own_ports=[8080])
     decision = Decision(verdict=Verdict.ALLOW, reason=reason, host=host)
-    wanted = ip_address(original) if original else None
-    return asyncio.run(dialler.address_for(decision, port, wanted, Internal(*internal)))
+    attempt = Attempt(
+        address=ip_address("10.20.0.10"),
+        destination=ip_address(original) if original else None,
+        port=port,
+        protocol=Protocol.TLS,
+        explicit=False,
+    )
+    return asyncio.run(dialler.address_for(decision, attempt, Internal(*internal)))
 
 
 def test_the_original_destination_is_kept_if_the_name_leads_there():

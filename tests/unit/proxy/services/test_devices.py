@@ -13,11 +13,18 @@ from proxy.store.models import LedgerRow
 
 
 @pytest.fixture
-def add(school, tech, now):
+def add(school, tech, now, policy):
     """Add a device in a unit of its own."""
 
     def add(actor=tech, **changes):
-        fields = {"name": "office-3", "addresses": ["10.20.0.10"], "groups": [], "owner": None, "now": now}
+        fields = {
+            "name": "office-3",
+            "addresses": ["10.20.0.10"],
+            "groups": [],
+            "owner": None,
+            "now": now,
+            "policy": policy,
+        }
         with school.write() as session:
             return devices.add_device(session, actor, **{**fields, **changes})
 
@@ -115,3 +122,14 @@ def test_nobody_joins_their_own_device_to_a_grant(add, grant, head, deputy):
     with pytest.raises(Refused, match="nobody authorises themselves"):
         add(head, owner="head", groups=["suite"])
     add(deputy, owner="head", groups=["suite"])
+
+
+@pytest.mark.parametrize("who", ["address:10.99.0.7", "address:10.99.0.0/24", "network:guest"])
+def test_nobody_brings_a_device_of_their_own_under_a_grant_they_gave(add, grant, head, deputy, school, who):
+    """What could not be granted to oneself is not reached by adding the device afterwards; nothing is kept of it."""
+    grant(who)
+    with pytest.raises(Refused, match="nobody authorises themselves"):
+        add(head, name="mine", addresses=["10.99.0.7"], owner="head")
+    with school.read() as session:
+        assert devices.list_devices(session, head) == []
+    assert add(head, name="theirs", addresses=["10.99.0.7"], owner="deputy").owner == "deputy"

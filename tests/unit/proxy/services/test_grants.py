@@ -32,7 +32,7 @@ def grant(school, head, now, policy, catalogue) -> Grant:
 
 
 @pytest.fixture
-def owned(school, tech, now):
+def owned(school, tech, now, policy):
     """A device of the head's, in a group; one of nobody's; an empty group."""
     with school.write() as session:
         add = devices.add_device
@@ -44,8 +44,9 @@ def owned(school, tech, now):
             groups=["leaders"],
             owner="head",
             now=now,
+            policy=policy,
         )
-        add(session, tech, name="office-3", addresses=["10.20.0.10"], groups=[], owner=None, now=now)
+        add(session, tech, name="office-3", addresses=["10.20.0.10"], groups=[], owner=None, now=now, policy=policy)
         session.add(Group(name="governors"))
 
 
@@ -200,10 +201,11 @@ class TestSubjects:
         assert caught.value.hint
         assert len(caught.value.message) < 150
 
-    def test_both_a_person_and_a_device(self, school, grant, deputy, tech, now):
+    def test_both_a_person_and_a_device(self, school, grant, deputy, tech, now, policy):
         """A name that is both is the person, and the device is mentioned."""
         with school.write() as session:
-            devices.add_device(session, tech, name="j.smith", addresses=["10.20.0.77"], groups=[], owner=None, now=now)
+            named = {"name": "j.smith", "addresses": ["10.20.0.77"], "groups": [], "owner": None}
+            devices.add_device(session, tech, **named, now=now, policy=policy)
         view = grant(deputy, who="j.smith")
         assert view.who == "person:j.smith"
         assert "device:j.smith" in view.notes[0]
