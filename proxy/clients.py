@@ -74,6 +74,13 @@ class Clients:
     def get(self, client: connection.Client) -> Client | None:
         return self._by_id.get(client.id)
 
+    def known(self, client: connection.Client) -> Client:
+        """The client, which must be one that was let in. Raises LookupError."""
+        known = self.get(client)
+        if known is None:
+            raise LookupError("a connection that was never let in")
+        return known
+
     def add(self, client: Client) -> None:
         self._by_id[client.connection.id] = client
         self._per_place[_place(client.address)] += 1

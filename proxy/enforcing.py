@@ -1,12 +1,12 @@
 """The mitmproxy addon: gathers what a decision needs, asks once, obeys.
 
 mitmproxy swallows what a hook raises and goes on as if nothing were amiss, so every hook here is ``guarded``: a fault
-denies, is counted, and is logged (law 1). Behind all of them stands ``server_connect``, which lets nothing be dialled
-but the one ticket that was just allowed.
+denies, is counted, and is logged (law 1). Behind all of them stands ``dialling``, which lets nothing be dialled but
+the one ticket that was just allowed.
 
 A connection's life: ``client_connected``; for explicit clients HTTP with ``http_connect``; ``next_layer`` reads the
 first bytes and decides a TLS connection; ``requestheaders`` decides a plain HTTP request, or answers one inside TLS
-that was refused; ``server_connect`` dials; ``client_disconnected`` ends what is still open.
+that was refused; what was allowed is dialled (``dialling``); ``client_disconnected`` ends what is still open.
 """
 
 import logging
@@ -14,17 +14,16 @@ from time import monotonic
 
 from mitmproxy import connection, http, tls
 from mitmproxy.exceptions import AddonHalt
-from mitmproxy.proxy import layer, server_hooks
+from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.modes import HttpProxy
 from OpenSSL import SSL
 
 from policies.decision import Attempt
-from policies.vocabulary import Outcome, Protocol, Reason
+from policies.vocabulary import Protocol, Reason
 from proxy.answering import Answers
 from proxy.clients import Client, Clients, writer_of
-from proxy.dial import DialError, Dialler
 from proxy.flows import (
     attempt_of_connect,
     attempt_of_first_bytes,
@@ -37,7 +36,6 @@ from proxy.flows import (
 from proxy.guarding import (
     REFUSED,
     guarded,
-    guarded_dial,
     hang_up,
     nothing,
     refuse_flow,
@@ -69,18 +67,17 @@ class Enforcer:
 
     name = "schoolgate"
 
-    def __init__(  # noqa: PLR0913 -- the parts of enforcement, named
+    def __init__(
         self,
         *,
         judge: Judge,
         answers: Answers,
-        dialler: Dialler,
         metrics: Metrics,
         clients: Clients,
         most_connections: int,
     ) -> None:
-        self._judge, self._answers, self._dialler = judge, answers, dialler
-        self._metrics, self._clients, self._most_connections = metrics, clients, most_connections
+        self._judge, self._answers, self._metrics = judge, answers, metrics
+        self._clients, self._most_connections = clients, most_connections
         self._told: dict[tuple[str, type[BaseException]], float] = {}
 
     # Connections
@@ -117,7 +114,7 @@ class Enforcer:
     @guarded(refuse_flow)
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Let a CONNECT succeed, so that a refusal can be shown inside it; refuse what can never lead anywhere."""
-        client = self._client(flow.client_conn)
+        client = self._clients.known(flow.client_conn)
         target = (flow.request.data.host, flow.request.data.port)
         attempt = attempt_of_connect(flow.client_conn, target)
         if attempt.fault is not None or not self._is_port_open(attempt):
@@ -136,7 +133,7 @@ class Enforcer:
 
     @guarded(refuse_layer)
     def next_layer(self, data: layer.NextLayer) -> None:
-        client = self._client(data.context.client)
+        client = self._clients.known(data.context.client)
         first = first_bytes.read(data.data_client())
         if first is None and len(data.events) <= MOST_PIECES:
             client.heard = True
@@ -184,7 +181,7 @@ class Enforcer:
 
     @guarded(refuse_tls)
     def tls_start_client(self, data: tls.TlsData) -> None:
-        ticket = self._client(data.context.client).shown
+        ticket = self._clients.known(data.context.client).shown
         context = self._answers.context_for(ticket) if ticket is not None else None
         if context is not None:
             data.ssl_conn = SSL.Connection(context)
@@ -195,7 +192,7 @@ class Enforcer:
     @guarded(refuse_flow)
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         flow.response = unavailable()  # denied until allowed
-        client = self._client(flow.client_conn)
+        client = self._clients.known(flow.client_conn)
         ticket = client.shown or self._issue(client, attempt_of_request(flow))
         if not ticket.decision.allowed:
             self._answer(flow, client, ticket)
@@ -227,44 +224,10 @@ class Enforcer:
     def error(self, flow: http.HTTPFlow) -> None:
         self._end(flow)
 
-    # Dialling
-
-    @guarded_dial
-    async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """Open the way for the ticket that was just allowed, once, and to where its own name leads."""
-        client, snapshot = self._client(data.client), self._judge.snapshot
-        ticket = client.current
-        if ticket is None or snapshot is None or not ticket.decision.allowed or ticket.dialled:
-            return
-        ticket.dialled = True
-        client.pause()
-        try:
-            address = await self._dialler.address_for(ticket.decision, ticket.attempt, snapshot.policy)
-        except DialError as error:
-            ticket.outcome = error.outcome
-            data.server.error = str(error)
-            return
-        if ticket.outcome is None and not ticket.ended:  # not cut meanwhile
-            data.server.address = address
-            data.server.error = None
-
-    @guarded(nothing)
-    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
-        self._client(data.client).resume()
-
-    @guarded(nothing)
-    def server_connect_error(self, data: server_hooks.ServerConnectionHookData) -> None:
-        client = self._clients.get(data.client)
-        if client is None:
-            return
-        client.resume()
-        if client.current is not None and client.current.outcome is None:
-            client.current.outcome = Outcome.UNREACHABLE
-
     # What the layers and the sweeper report
 
     def ticket_of(self, client: connection.Client) -> Ticket | None:
-        return self._client(client).current
+        return self._clients.known(client).current
 
     def malformed(self, client: connection.Client) -> None:
         """What a client sent is not HTTP, or more of it than anyone needs."""
@@ -295,12 +258,6 @@ class Enforcer:
             logger.exception("An internal error could not be recorded")
 
     # Tools
-
-    def _client(self, client: connection.Client) -> Client:
-        known = self._clients.get(client)
-        if known is None:
-            raise LookupError("a connection that was never let in")
-        return known
 
     def _issue(self, client: Client, attempt: Attempt) -> Ticket:
         client.current = None

@@ -16,6 +16,13 @@ from proxy.layers import Gate, Refusing
 REFUSED = "refused by schoolgate"
 
 
+class Faulty(Protocol):
+    """Something that can say that something went wrong inside it."""
+
+    @property
+    def fault(self) -> Callable[[str, BaseException], None]: ...
+
+
 class Guarded(Gate, Protocol):
     """An addon that can say that something went wrong inside it."""
 
@@ -25,7 +32,7 @@ class Guarded(Gate, Protocol):
 class Guard(Protocol):
     """Wraps a hook so that it never raises into mitmproxy."""
 
-    def __call__[E: Guarded, D](self, hook: Callable[[E, D], None]) -> Callable[[E, D], None]: ...
+    def __call__[E: Faulty, D](self, hook: Callable[[E, D], None]) -> Callable[[E, D], None]: ...
 
 
 def guarded(deny: Callable[[Any, Any], None]) -> Guard:
@@ -34,7 +41,7 @@ def guarded(deny: Callable[[Any, Any], None]) -> Guard:
     A cancellation is denied too, and then let through: swallowed, it would hang the connection.
     """
 
-    def guard[E: Guarded, D](hook: Callable[[E, D], None]) -> Callable[[E, D], None]:
+    def guard[E: Faulty, D](hook: Callable[[E, D], None]) -> Callable[[E, D], None]:
         @functools.wraps(hook)
         def enforced(enforcer: E, data: D) -> None:
             try:
@@ -54,7 +61,7 @@ def guarded(deny: Callable[[Any, Any], None]) -> Guard:
     return guard
 
 
-def guarded_dial[E: Guarded](
+def guarded_dial[E: Faulty](
     hook: Callable[[E, server_hooks.ServerConnectionHookData], Awaitable[None]],
 ) -> Callable[[E, server_hooks.ServerConnectionHookData], Awaitable[None]]:
     """Denies first, so that whatever happens inside, only the hook's own last line opens the way."""
@@ -101,7 +108,7 @@ def stop_flow(_: Guarded, flow: http.HTTPFlow) -> None:
         flow.kill()
 
 
-def nothing(_: Guarded, __: object) -> None:
+def nothing(_: Faulty, __: object) -> None:
     """There is nothing to deny: the hook only keeps the books."""
 
 

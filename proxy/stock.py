@@ -19,6 +19,7 @@ from proxy.ca.authority import Authority
 from proxy.ca.errors import CaError
 from proxy.clients import Clients, cut
 from proxy.dial import Dialler
+from proxy.dialling import Dialling
 from proxy.enforcing import Enforcer
 from proxy.files import private_directory
 from proxy.judging import Judge, utc_now
@@ -51,8 +52,10 @@ class Stock:
 
     name = "schoolgate-stock"
 
-    def __init__(self, enforcer: Enforcer, sweeper: Sweeper, clients: Clients, journal: JournalWriter) -> None:
-        self.addons = [enforcer]
+    def __init__(
+        self, enforcer: Enforcer, dialling: Dialling, sweeper: Sweeper, clients: Clients, journal: JournalWriter
+    ) -> None:
+        self.addons = [enforcer, dialling]
         self._sweeper, self._clients, self._journal = sweeper, clients, journal
         self._sweeping: asyncio.Task[None] | None = None
         self.exit_code = 0
@@ -67,13 +70,13 @@ class Stock:
         enforcer = Enforcer(
             judge=judge,
             answers=Answers(judge, _authority(settings), metrics),
-            dialler=Dialler(
-                Resolver.from_setting(settings.resolver), [listen.endpoint.port for listen in settings.listen]
-            ),
             metrics=metrics,
             clients=clients,
             most_connections=_most_connections(),
         )
+        ports = [listener.endpoint.port for listener in settings.listen]
+        dialler = Dialler(Resolver.from_setting(settings.resolver), ports)
+        dialling = Dialling(judge, clients, dialler, enforcer.fault)
         sweeper = Sweeper(
             process=PROCESS,
             reader=reader,
@@ -84,7 +87,7 @@ class Stock:
             metrics=metrics,
             figures=private_directory(settings.process_dir) / f"{PROCESS}.prom",
         )
-        return cls(enforcer, sweeper, clients, journal)
+        return cls(enforcer, dialling, sweeper, clients, journal)
 
     def configure(self, updated: set[str]) -> None:
         if "mode" in updated:

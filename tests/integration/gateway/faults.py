@@ -15,6 +15,7 @@ from types import CodeType, ModuleType
 
 INSTRUMENTED = (
     "proxy.enforcing",
+    "proxy.dialling",
     "proxy.guarding",
     "proxy.layers",
     "proxy.flows",

@@ -16,7 +16,6 @@ from tests.integration.gateway.processes import SCHOOLGATE
 from tests.integration.gateway.world import World
 
 GUARDS = {  # a fault in what catches faults is another story
-    "Enforcer.server_connect",
     "GuardedLayer.handle_event",
     "Sweeper._guarded",
 }
@@ -25,7 +24,7 @@ DECIDING = (  # without these no TLS connection is judged: a fault in one of the
     "Enforcer.client_connected",
     "Enforcer.http_connect",
     "Enforcer.next_layer",
-    "Enforcer._dial",
+    "Dialling.server_connect",
 )
 
 
