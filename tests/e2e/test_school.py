@@ -95,10 +95,12 @@ def test_a_grant_to_a_device_opens_at_its_addresses_alone(at_school: School) -> 
     """A device is known by its addresses, and the record names it."""
     addresses = [word for address in (DEVICES[2], DEVICES_6[2]) for word in ("--address", address)]
     at_school.as_head("devices", "add", "office-3", *addresses)
-    at_school.grant("device:office-3", "tiktok")
+    number = at_school.grant("device:office-3", "tiktok")
     office, another = ([Way(at_school, *way).device(number) for way in WAYS.values()] for number in (2, 1))
     assert all(soon(partial(device.opens, TIKTOK)) for device in office)
     assert all(device.page(TIKTOK) for device in another)
+    at_school.revoke(number)
+    assert all(soon(partial(device.page, TIKTOK)) for device in office)
     opened = {DEVICES[2], DEVICES_6[2]}
     eventually(lambda: {row["address"] for row in at_school.attempts("--device", "office-3") if is_open(row)} == opened)
 
