@@ -74,8 +74,8 @@ def started(folder: Path, world: World) -> Iterator[Mapping[str, Running]]:
             home.mkdir(exist_ok=True)
             return stack.enter_context(CONTENDERS[name](home, world))
 
-        with ThreadPoolExecutor() as pool:
-            running = list(pool.map(start, CONTENDERS))
+        pool = stack.enter_context(ThreadPoolExecutor())  # to the end: a process ends with the thread that started it
+        running = list(pool.map(start, CONTENDERS))
         yield dict(zip(CONTENDERS, running, strict=True))
 
 
