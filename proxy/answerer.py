@@ -20,10 +20,14 @@ MODES = {ListenMode.EXPLICIT: "regular", ListenMode.TRANSPARENT: "transparent"}
 
 
 def main(settings: Settings) -> int:
-    """Enforce until told to stop (SIGTERM, SIGINT). Gives the exit code."""
+    """Enforce until told to stop (SIGTERM, SIGINT). Gives the exit code; the process is to end right after.
+
+    The loop is left as it is: by then every connection is cut and the journal closed, and whatever of mitmproxy's
+    still waits for something is not waited for.
+    """
     logging.getLogger("mitmproxy").setLevel(logging.CRITICAL)  # it names hosts; what matters we log ourselves
     try:
-        return asyncio.run(_serve(settings))
+        return asyncio.new_event_loop().run_until_complete(_serve(settings))
     except (CaError, OSError, ValueError) as error:
         logger.critical("%s", error)
         return WRONG_USE

@@ -28,7 +28,7 @@ TICK = 0.05  # seconds
 BACK_OFF_FIRST, BACK_OFF_LAST = 0.1, 5.0
 STEADY = 10.0  # seconds a child must have lived for its next death to count as the first
 SNAPSHOT_WITHIN = 5.0  # seconds the keeper has to publish before the last good snapshot will do
-GRACE = 10.0  # seconds a child has to end by itself
+GRACE = 5.0  # seconds a child has to end by itself
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 

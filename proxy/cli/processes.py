@@ -1,6 +1,7 @@
 """``schoolgate run`` and the processes it consists of. Who runs them is the system's matter: they take no actor."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -51,11 +52,13 @@ def keeper(context: typer.Context) -> int:
 
 
 @app.command(epilog=example("answerer"))
-def answerer(context: typer.Context) -> int:
+def answerer(context: typer.Context) -> None:
     """Run the proxy alone: it decides, relays, and answers refusals."""
     from proxy.answerer import main
 
-    return main(_settings(context))
+    code = main(_settings(context))
+    logging.shutdown()
+    os._exit(code)  # threads that ask a name server which does not answer would hold the process for as long
 
 
 def _settings(context: typer.Context) -> Settings:

@@ -84,7 +84,7 @@ class Process:
         process = self.running
         process.terminate()
         try:
-            return process.wait(DEADLINE)
+            return process.wait(STARTING)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
