@@ -8,7 +8,7 @@ import pytest
 from policies.decision import Attempt, Decision
 from policies.names import HostName, IPAddress
 from policies.vocabulary import Outcome, Protocol, Reason, Verdict
-from proxy.dial import DialError, Dialler, is_own
+from proxy.dial import LOOK_UPS_AT_A_TIME, DialError, Dialler, Turns, is_own
 from proxy.resolving import Answer, Resolver, Unresolvable
 
 
@@ -117,3 +117,26 @@ def test_own_addresses_are_recognised():
     """By asking the kernel, not a list."""
     assert is_own(ip_address("127.0.0.1"))
     assert not is_own(ip_address("203.0.113.10"))
+
+
+def test_a_client_with_slow_names_waits_for_itself():
+    """Its further look-ups queue; another client's begins at once; nothing is kept of who has gone."""
+
+    async def scenario() -> None:
+        turns, begun, done = Turns(LOOK_UPS_AT_A_TIME), list[str](), asyncio.Event()
+
+        async def look_up(client: str) -> None:
+            async with turns.of(ip_address(client)):
+                begun.append(client)
+                await done.wait()
+
+        tasks = [asyncio.create_task(look_up("10.0.0.1")) for _ in range(LOOK_UPS_AT_A_TIME + 5)]
+        tasks.append(asyncio.create_task(look_up("10.0.0.2")))
+        await asyncio.sleep(0)
+        assert (begun.count("10.0.0.1"), begun.count("10.0.0.2")) == (LOOK_UPS_AT_A_TIME, 1)
+        done.set()
+        await asyncio.gather(*tasks)
+        assert len(begun) == LOOK_UPS_AT_A_TIME + 6
+        assert vars(turns)["_semaphores"] == {}
+
+    asyncio.run(scenario())

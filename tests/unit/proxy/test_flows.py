@@ -70,6 +70,13 @@ def test_a_second_name_in_the_request_line_is_malformed():
     assert attempt_of_request(asked).fault is Reason.MALFORMED
 
 
+def test_a_version_other_than_http_1_is_malformed():
+    """``HTTP/2.0`` in the request line of HTTP/1 makes mitmproxy take the host from elsewhere."""
+    asked = flow([(b"host", b"www.bbc.co.uk")])
+    asked.request.data.http_version = b"HTTP/2.0"
+    assert attempt_of_request(asked).fault is Reason.MALFORMED
+
+
 def test_a_mapped_client_is_its_ipv4_address():
     """However the socket spells it."""
     assert str(client_address(flow([], peer="::ffff:10.20.0.10").client_conn)) == "10.20.0.10"

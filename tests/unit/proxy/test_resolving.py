@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from policies.names import HostName
-from proxy.resolving import NEGATIVE_TTL, STALE_FOR, Answer, Resolver, SystemSource, Unresolvable
+from proxy.resolving import NEGATIVE_TTL, STALE_FOR, Answer, NoSuchName, Resolver, SystemSource, Unresolvable
 
 BBC = HostName("www.bbc.co.uk")
 FIRST, SECOND = ip_address("203.0.113.10"), ip_address("203.0.113.11")
@@ -16,13 +16,15 @@ class Server:
     """A source under the test's control, which counts questions."""
 
     def __init__(self) -> None:
-        self.address, self.asked, self.up = FIRST, 0, True
+        self.address, self.asked, self.up, self.gone = FIRST, 0, True, False
         self.gate: asyncio.Event | None = None
 
     async def ask(self, host: HostName) -> Answer:
         self.asked += 1
         if self.gate is not None:
             await self.gate.wait()
+        if self.gone:
+            raise NoSuchName("gone")
         if not self.up:
             raise Unresolvable("down")
         return Answer((self.address,), 60.0)
@@ -62,6 +64,20 @@ def test_a_failing_server_leaves_the_old_answer():
         server.up, clock.now = False, 3600
         assert await resolver.lookup(BBC) == (FIRST,)
         clock.now = 61 + STALE_FOR
+        with pytest.raises(Unresolvable):
+            await resolver.lookup(BBC)
+
+    asyncio.run(scenario())
+
+
+def test_a_name_that_is_gone_is_not_answered_stale():
+    """Its servers answered: stale answers are for servers that fail."""
+    server, clock = Server(), Clock()
+    resolver = Resolver(server, clock=clock)
+
+    async def scenario() -> None:
+        await resolver.lookup(BBC)
+        server.gone, clock.now = True, 61
         with pytest.raises(Unresolvable):
             await resolver.lookup(BBC)
 

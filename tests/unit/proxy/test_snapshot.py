@@ -309,3 +309,19 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(path: Path, conten
         publish(path, broken, content.catalogue.version)
     assert path.read_bytes() == before
     assert len(list(path.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("length", [2**40, 2**63, 0])
+def test_a_length_that_is_not_the_files_is_damage(tmp_path: Path, content: Snapshot, length: int) -> None:
+    """Not a number of bytes to ask memory for; the reader goes on without, and takes the next good state."""
+    path = tmp_path / "snapshot"
+    publish(path, content)
+    data = bytearray(path.read_bytes())
+    magic, version, number, _, digest = seam.HEADER.unpack_from(data)
+    seam.HEADER.pack_into(data, 0, magic, version, number, length, digest)
+    path.write_bytes(data)
+    reader = SnapshotReader(path)
+    assert not reader.poll(NOW, 0.0)
+    assert reader.current is None
+    publish(path, replace(content, number=2))
+    assert reader.poll(NOW, 1.0)

@@ -121,6 +121,12 @@ def test_a_wrong_record_header_is_malformed_at_once(data):
         hello.read(data)
 
 
+def test_a_hello_in_too_many_records_is_malformed():
+    """Each look reads every record again: nobody may make that work without end."""
+    with pytest.raises(hello.MalformedHello, match="more than 64 records"):
+        hello.read(records(FACEBOOK, *range(1, 80))[: 65 * 6])
+
+
 @given(st.binary(max_size=400))
 def test_hostile_bytes_raise_nothing_else(data):
     """Whatever arrives, the parser answers None, a Hello or MalformedHello."""
