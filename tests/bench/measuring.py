@@ -30,10 +30,10 @@ class Row(StrEnum):
 class Amounts:
     """How much of each."""
 
-    passed: int = 160
-    refused: int = 80
+    passed: int = 120
+    refused: int = 60
     downloads: int = 4
-    idle: int = 100
+    idle: int = 150
 
 
 def measure(running: Running, client: Client, world: World, amounts: Amounts) -> Mapping[Row, float]:
