@@ -85,5 +85,9 @@ _PARTS: Mapping[str, Callable[[], str | None]] = {
     "curl": _program("curl", "curl"),
     "openssl": _program("openssl", "openssl"),
     "chromium": _program("chromium", "chromium"),
+    "certutil": _program("certutil", "libnss3-tools"),
+    "groff": _program("groff", "groff-base"),
+    "zsh": _program("zsh", "zsh"),
+    "fish": _program("fish", "fish"),
     "dnsmasq": _program("dnsmasq", "dnsmasq-base"),
 }

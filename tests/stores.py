@@ -102,6 +102,14 @@ def postgresql_template(postgresql: PostgreSQL) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema and nothing in it, to copy."""
+    path = tmp_path_factory.mktemp("template") / "schoolgate.db"
+    Store.open(f"sqlite:///{path}", create=True).close()
+    return path
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
     """The kind of store that a test runs on: it runs on each."""
@@ -124,9 +132,8 @@ def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> I
 def store_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A store with the schema and nothing in it."""
     if backend == "sqlite":
-        url = f"sqlite:///{tmp_path}/schoolgate.db"
-        Store.open(url, create=True).close()
-        yield url
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "schoolgate.db")
+        yield f"sqlite:///{tmp_path}/schoolgate.db"
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
     name = server.create(request.getfixturevalue("postgresql_template"))

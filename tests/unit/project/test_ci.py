@@ -7,15 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = {
+    "certutil": "libnss3-tools",
     "chromium": "chromium",
     "curl": "curl",
     "dnsmasq": "dnsmasq-base",
+    "fish": "fish",
+    "groff": "groff-base",
     "namespaces": "iproute2",
     "nftables": "nftables",
     "openssl": "openssl",
     "postgresql": "postgresql",
     "prometheus": "prometheus",
     "promtool": "prometheus",
+    "zsh": "zsh",
 }  # what the machine itself must give, such as being root, is no package
 
 
