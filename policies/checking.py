@@ -1,14 +1,16 @@
 """What only the whole can show to be wrong: names that the catalogue does not have, and the policy's own examples."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from ipaddress import ip_address
 from itertools import chain, pairwise
 
 from policies.catalogue import Catalogue
 from policies.decision import Attempt, Decision, decide
-from policies.model import Example, Policy
-from policies.names import IPAddress, is_within
+from policies.model import Example, Exemption, Policy
+from policies.names import HostName, IPAddress, parents
 from policies.snapshot import Member, Snapshot
 from policies.vocabulary import Protocol, Role
 
@@ -25,25 +27,42 @@ def check(policy: Policy, catalogue: Catalogue) -> tuple[str, ...]:
 def _unknown(policy: Policy, catalogue: Catalogue) -> Iterator[str]:
     named = [
         *((f"locked {lock.name!r}", lock.categories, lock.services) for lock in policy.locked),
-        *((f"exempt {exemption.because!r}", (), exemption.services) for exemption in policy.exempt),
+        *((_title(exemption), (), exemption.services) for exemption in policy.exempt),
         *(("teaching", (), (teaching.service,)) for teaching in policy.teaching),
         *((f"rule {rule.name!r}", rule.categories, rule.services) for rule in policy.rules),
     ]
     for where, categories, services in named:
-        missing = [("category", key) for key in categories if key not in catalogue.categories]
-        missing += [("service", key) for key in services if key not in catalogue.services]
-        yield from (f"{where}: the catalogue has no {what} {key!r}" for what, key in missing)
+        missing = [("category", key, _close(key, catalogue.categories)) for key in categories]
+        missing += [("service", key, _close(key, catalogue.services)) for key in services]
+        yield from (f"{where}: the catalogue has no {what} {key!r}{close}" for what, key, close in missing if close)
     chosen = sorted(teaching.service for teaching in policy.teaching)
     yield from (f"teaching: {one} is chosen twice" for one, other in pairwise(chosen) if one == other)
 
 
+def _close(key: str, existing: Collection[str]) -> str | None:
+    """None for a name that exists; else the end of a sentence, with the nearest that does."""
+    if key in existing:
+        return None
+    close = get_close_matches(key, existing, n=1)
+    return f"; did you mean {close[0]}?" if close else "; `schoolgate catalogue list` has them all"
+
+
+def _title(exemption: Exemption) -> str:
+    return f"exempt bundle {exemption.bundle}" if exemption.bundle else f"exempt {exemption.because!r}"
+
+
 def _too_wide(policy: Policy, catalogue: Catalogue) -> Iterator[str]:
     """An exempt or internal domain above a service's own would open that service too."""
-    wide = [(f"exempt {exemption.because!r}", domain) for exemption in policy.exempt for domain in exemption.domains]
-    wide += [("internal.suffixes", suffix) for suffix in policy.internal.suffixes]
-    for where, domain in wide:
-        for service in catalogue.services.values():
-            if any(is_within(own, domain) for own in service.domains):
+    wide: defaultdict[HostName, list[str]] = defaultdict(list)
+    for exemption in policy.exempt:
+        for domain in exemption.domains:
+            wide[domain].append(_title(exemption))
+    for suffix in policy.internal.suffixes:
+        wide[suffix].append("internal.suffixes")
+    for service in catalogue.services.values():
+        above = dict.fromkeys(chain.from_iterable((own, *parents(own)) for own in service.domains))
+        for domain in (domain for domain in above if domain in wide):
+            for where in wide[domain]:
                 yield f"{where}: {domain} also opens {service.name}; name the hosts below it that are meant"
 
 

@@ -15,6 +15,8 @@ _FIELDS_EXPECTED = "is not a mapping; fields of the form `name: value` are expec
 _EXPECTED = {  # where pydantic speaks of Python, and the author of the file writes YAML
     "missing": "is missing",
     "too_short": "is empty; at least one entry is expected",
+    "string_too_short": "is empty; a word or a sentence is expected",
+    "string_type": "is not text; put quotes around it",
     "tuple_type": "is not a list; [one, two] or lines that begin with `- ` are expected",
     "model_type": _FIELDS_EXPECTED,
     "model_attributes_type": _FIELDS_EXPECTED,
@@ -54,8 +56,14 @@ def _in_file(details: ErrorDetails, document: Document) -> Location:
 def _relocated(location: Location, sentence: str, document: Document) -> tuple[Location, str]:
     """A check of the whole begins its sentence with the place it is about: ``rules.0.networks.1: …``."""
     place, colon, rest = sentence.partition(": ")
-    found = (*location, *(int(part) if part.isdigit() else part for part in place.split(".")))
-    return (found, rest) if colon and found in document.lines else (location, sentence)
+    wanted = _dotted((*location, place))
+    found = next((known for known in document.lines if colon and _dotted(known) == wanted), None)
+    return (location, sentence) if found is None else (found, rest)
+
+
+def _dotted(location: Location) -> str:
+    """A part may itself have dots: ``exceptions.push.example``."""
+    return ".".join(map(str, location))
 
 
 def _sentence(details: ErrorDetails, schema: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from importlib.resources import files
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
@@ -15,6 +16,7 @@ _DURATION = re.compile(rf"(?:{_PART.pattern}\s*){{1,4}}")
 _UNITS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}  # in seconds
 LONGEST_DURATION = timedelta(days=3660)
 LAST_YEAR = 2100
+LANGUAGES = files("policies") / "languages"
 
 
 def duration(value: object) -> timedelta:
@@ -81,6 +83,14 @@ def _key(value: str) -> str:
     return value
 
 
+def _language(value: str) -> str:
+    """A language of the refusal page: each is a file in ``languages``."""
+    known = sorted(name.removesuffix(".yaml") for file in LANGUAGES.iterdir() if (name := file.name).endswith(".yaml"))
+    if value not in known:
+        raise ValueError(f"{value!r} is no language of the page: write one of {', '.join(known)}")
+    return value
+
+
 type Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(_seconds, when_used="json")]
 type Suffix = Annotated[HostName, BeforeValidator(_suffix)]
 type Domain = Annotated[HostName, BeforeValidator(_domain)]
@@ -88,6 +98,7 @@ type Addresses = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 type Moment = Annotated[datetime, BeforeValidator(_moment)]
 type End = Annotated[datetime, BeforeValidator(_end)]
 type Key = Annotated[str, AfterValidator(_key)]
+type LanguageKey = Annotated[str, AfterValidator(_language)]
 type Port = Annotated[int, Field(ge=1, le=65535)]
 
 

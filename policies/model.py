@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from policies.catalogue import Catalogue, CatalogueFile, Category, Service
+from policies.exemptions import Exemption, TeachingService
 from policies.fields import (
     Addresses,
     Domain,
@@ -19,6 +20,7 @@ from policies.fields import (
     End,
     Frozen,
     Key,
+    LanguageKey,
     Moment,
     Port,
     Suffix,
@@ -85,27 +87,6 @@ class Lock(Frozen):
     services: tuple[Key, ...] = ()
 
 
-class Exemption(Frozen):
-    """Hosts or whole services that pass, and why. A teaching service is one, as a choice."""
-
-    because: str = Field(min_length=1)
-    clause: str
-    domains: tuple[Domain, ...] = ()
-    services: tuple[Key, ...] = ()
-
-
-class TeachingService(Frozen):
-    """A service in the catalogue that lessons use: the school chooses, with clause and reason."""
-
-    service: Key
-    allow: bool
-    clause: str
-    because: str = Field(min_length=1)
-
-    def as_exemption(self) -> Exemption:
-        return Exemption(because=self.because, clause=self.clause, services=(self.service,))
-
-
 class ListedDestination(Frozen):
     """A destination that may be reached without a judgeable name (mail, an appliance)."""
 
@@ -154,10 +135,11 @@ class Limits(Frozen):
 
 
 class Wording(Frozen):
-    """The school's own words on the refusal page."""
+    """The school's own words on the refusal page; where it has none, those of the page's language."""
 
-    heading: str = "This site is not open on the school's network"
-    advice: str = "If you need it for your work, ask a member of the senior leadership team to authorise it."
+    language: LanguageKey = "en"
+    heading: str = ""
+    advice: str = ""
     conditions: tuple[str, ...] = ()
 
 
@@ -212,6 +194,10 @@ class Policy(Frozen):
             for place, addresses in enumerate(network.addresses):
                 if (other := seen.setdefault(addresses, network.name)) != network.name:
                     raise ValueError(f"networks.{network.name}.addresses.{place}: {addresses} is in {other} already")
+        bundles = [exemption.bundle for exemption in self.exempt]
+        for place, bundle in enumerate(bundles):
+            if bundle is not None and bundles.index(bundle) < place:
+                raise ValueError(f"exempt.{place}.bundle: {bundle} is exempt already, by an entry above")
         for where, name, existing, kind in self._references():
             if name not in existing:
                 raise ValueError(f"{where}: there is no {kind} {name!r}; there are {', '.join(existing) or 'none'}")

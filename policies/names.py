@@ -4,6 +4,7 @@ Lower-case A-labels (RFC 5890), no trailing dot, 253 characters at the most (RFC
 and underscores only. A name whose last label is a number is an address in disguise (WHATWG URL, "ends in a number").
 """
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NewType
 
@@ -65,6 +66,13 @@ def normal_address(address: IPAddress) -> IPAddress:
 def is_within(host: HostName, domain: HostName) -> bool:
     """Whether ``host`` is ``domain`` or below it, by whole labels: ``notfacebook.com`` is not in ``facebook.com``."""
     return host == domain or host.endswith("." + domain)
+
+
+def parents(name: HostName) -> Iterator[HostName]:
+    """``m.facebook.com`` -> ``facebook.com``, ``com``."""
+    while rest := name.partition(".")[2]:
+        name = HostName(rest)
+        yield name
 
 
 def is_public_suffix(name: HostName) -> bool:

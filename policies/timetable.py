@@ -2,7 +2,7 @@
 
 A period is a named set of such intervals on weekdays, in terms, out of holidays. The clock on the wall decides, so a
 lesson at 09:00 is at 09:00 on both sides of a change to summer time; in the hour that a clock repeats, both passes
-count; a time that a clock skips is never on the wall.
+count; a time that a clock skips is never on the wall. An interval lies in one day and may last to its end, ``24:00``.
 """
 
 import re
@@ -12,22 +12,44 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON = timedelta(days=400)  # how far ahead a change is looked for: over the longest holiday, and then some
+MIDNIGHT = time.min  # as an end: of the day that the interval began on
 
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 
 
 def _clock(value: object) -> time:
     if isinstance(value, time) and value.tzinfo is None:
         return value
-    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_CLOCK, value):
         raise ValueError(f"{value!r} is no time of day: write one such as 08:50 (24 hours, two digits each)")
     return time.fromisoformat(value)
+
+
+def _end(value: object) -> time:
+    if value in ("24:00", "24:00:00", MIDNIGHT):
+        return MIDNIGHT
+    if (end := _clock(value)) == MIDNIGHT:
+        raise ValueError(f"nothing ends at {value}: write the end of a day as 24:00")
+    return end
+
+
+def _written_end(end: time) -> str:
+    return "24:00" if end == MIDNIGHT else end.isoformat()
 
 
 def zone_name(value: str) -> str:
@@ -38,7 +60,13 @@ def zone_name(value: str) -> str:
         raise ValueError(f"{value!r} is no time zone: write one such as Europe/London") from None
 
 
-type Clock = Annotated[time, BeforeValidator(_clock)]
+type Clock = Annotated[time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK}$"})]
+type EndOnClock = Annotated[
+    time,
+    BeforeValidator(_end),
+    PlainSerializer(_written_end, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^({_CLOCK}|24:00(:00)?)$"}),
+]
 type ZoneName = Annotated[str, AfterValidator(zone_name)]
 
 
@@ -49,19 +77,19 @@ class Interval(BaseModel):
 
     days: tuple[Day, ...] = Field(default=("mon", "tue", "wed", "thu", "fri"), min_length=1)
     start: Clock = Field(alias="from")
-    end: Clock = Field(alias="to")
+    end: EndOnClock = Field(alias="to")
 
     @model_validator(mode="after")
     def _within_one_day(self) -> Self:
-        if self.start >= self.end:
+        if MIDNIGHT != self.end <= self.start:
             raise ValueError(
                 f"from {self.start:%H:%M} to {self.end:%H:%M} is empty or crosses midnight: "
-                "`to` is later than `from`, on the same day; write a night as two intervals"
+                "`to` is later than `from`, on the same day; write a night as two intervals, to 24:00 and from 00:00"
             )
         return self
 
     def holds(self, day: Day, wall: time) -> bool:
-        return day in self.days and self.start <= wall < self.end
+        return day in self.days and self.start <= wall and (wall < self.end or self.end == MIDNIGHT)
 
 
 class DateRange(BaseModel):
@@ -143,7 +171,7 @@ class Timetable(BaseModel):
         """When the clock shows these times (twice, in a repeated hour), and when it jumps, if it does on this day."""
         first = self._moment(day, time.min)
         last = self._moment(day + timedelta(days=1), time.min)
-        shown = {first, *(self._moment(day, wall.replace(fold=fold)) for wall in walls for fold in (0, 1))}
+        shown = {first, last, *(self._moment(day, wall.replace(fold=fold)) for wall in walls for fold in (0, 1))}
         if self._offset(first) != self._offset(last):
             shown.add(self._jump(first, last))
         return sorted(shown)

@@ -13,10 +13,10 @@ from proxy.cli.help import example, family
 from proxy.cli.output import Json, emit_json, facts, say, table, tell
 
 if TYPE_CHECKING:
-    from policies.model import Network, Policy, Rule
+    from policies.model import Exemption, Network, Policy, Rule
 
 app = family()
-policy = family("policy", "The school's policy.")
+policy = family("policy", "The school's policy.", examples=("policy show", "policy check"))
 app.add_typer(policy)
 
 
@@ -74,10 +74,24 @@ def _show(shown: "Policy", site: Site) -> None:
     locked = ((k.clause, k.name, _listed(k.categories, k.services)) for k in shown.locked)
     table(("Clause", "Name", "What"), locked, empty="Nothing.")
     say("")
+    _show_passing(shown)
+
+
+def _show_passing(shown: "Policy") -> None:
     say("Passes")
-    passed = [(e.clause, e.because, _listed(e.domains, e.services)) for e in shown.exempt]
+    passed = [(e.clause, e.because, _passed(e)) for e in shown.exempt]
     passed += [(t.clause, t.because, t.service) for t in shown.teaching if t.allow]
     table(("Clause", "Because", "What"), passed, empty="Nothing.")
+    say("")
+    say("Could pass as a teaching service; SLT has left it to the rules")
+    left = [(t.clause, t.because, t.service) for t in shown.teaching if not t.allow]
+    table(("Clause", "Because", "What"), left, empty="None.")
+
+
+def _passed(exemption: "Exemption") -> str:
+    if exemption.bundle is not None:
+        return f"bundle {exemption.bundle}, {len(exemption.domains)} hosts"
+    return _listed(exemption.domains, exemption.services)
 
 
 def _network(network: "Network") -> tuple[str, ...]:

@@ -230,6 +230,54 @@ def test_roles_in_rules(judge, make_snapshot):
     assert reasons == [Reason.EXEMPT, Reason.NOT_AUTHORISED, Reason.NOT_AUTHORISED]
 
 
+# Who has shown who they are
+
+
+SHOWN = Member("staff", frozenset({"governors"}), browsing="first")
+
+
+@pytest.mark.parametrize(
+    ("members", "person", "credential", "reason"),
+    [
+        ({"j.smith": SHOWN}, "j.smith", "first", Reason.AUTHORISED),
+        ({"j.smith": replace(SHOWN, browsing="second")}, "j.smith", "first", Reason.BAD_CREDENTIALS),
+        ({"j.smith": replace(SHOWN, browsing=None)}, "j.smith", "first", Reason.BAD_CREDENTIALS),
+        ({}, "j.smith", "first", Reason.BAD_CREDENTIALS),
+        ({"other": SHOWN}, "j.smith", "first", Reason.BAD_CREDENTIALS),
+        ({"j.smith": SHOWN}, None, "first", Reason.BAD_CREDENTIALS),
+        ({"j.smith": replace(SHOWN, groups=frozenset())}, "j.smith", "first", Reason.NOT_AUTHORISED),
+        # asked about without a credential, as `why --person` does
+        ({"j.smith": replace(SHOWN, browsing=None)}, "j.smith", None, Reason.AUTHORISED),
+    ],
+)
+def test_a_connection_rests_on_its_credential(judge, make_snapshot, grant, members, person, credential, reason):
+    """Judged again, it ends with a new or removed password, a disabled account, or a group that was left."""
+    snapshot = make_snapshot(grant("group:governors", "facebook"), members=members)
+    decision = judge(snapshot=snapshot, person=person, credential=credential)
+    assert (decision.reason, decision.person) == (reason, person)
+    assert decision.allowed is (reason is Reason.AUTHORISED)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"host": "www.bbc.co.uk"},
+        {"host": "help.facebook.com"},
+        {"host": "printer.local"},
+        {"host": None, "destination": TILL},
+        {"host": None, "destination": INSIDE, "explicit": True},
+        {"host": "www.bbc.co.uk", "fault": Reason.MALFORMED},
+        {"host": "vpn.example"},
+    ],
+)
+def test_a_credential_that_stands_for_nobody_opens_nothing(judge, make_policy, make_snapshot, changes):
+    """Whatever would pass without it, and whatever is observed."""
+    snapshot = make_snapshot(policy=make_policy(observe={"estate": "2026-12-18"}))
+    decision = judge(**changes, snapshot=snapshot, person="j.smith", credential="first")
+    assert (decision.verdict, decision.reason) == (DENY, Reason.BAD_CREDENTIALS)
+    assert decision.recorded
+
+
 # Two names
 
 

@@ -110,6 +110,36 @@ def test_skipped_hour_is_never_on_the_wall():
     assert changes(across, utc(SPRING, 0), utc(SPRING, 4)) == [utc(SPRING, 1), utc(SPRING, 2)]
 
 
+def test_a_period_may_last_to_the_end_of_the_day():
+    """24:00 is the first moment of the next day, not in the period any more; it is published as it is written."""
+    table = timetable(("21:00", "24:00"))
+    assert table.contains("lessons", utc(MONDAY, 23, 59, 59) + timedelta(microseconds=999_999))
+    midnight = utc(MONDAY + timedelta(days=1), 0)
+    assert not table.contains("lessons", midnight)
+    assert table.next_change(utc(MONDAY, 22)) == midnight
+    assert Timetable.model_validate(table.model_dump(mode="json", by_alias=True)) == table
+    assert Timetable.model_validate(table.model_dump(by_alias=True)) == table
+
+
+def test_a_night_of_two_intervals_has_no_bell_at_midnight():
+    """Monday to 24:00 and Tuesday from 00:00 are one night; a whole day ends where a holiday begins."""
+    night = timetable(("21:00", "24:00", "mon"), ("00:00", "06:00", "tue"))
+    assert night.next_change(utc(MONDAY, 22)) == utc(MONDAY + timedelta(days=1), 6)
+    half_term = {"name": "Half-term", "first": "2026-11-24", "last": "2026-11-27"}
+    assert timetable(("00:00", "24:00"), holidays=[half_term]).next_change(utc(MONDAY, 9)) == utc(date(2026, 11, 24), 0)
+
+
+def test_the_end_of_a_day_that_the_clock_changes():
+    """A day of 23 hours and one of 25 end at their own midnight, and a midnight that comes twice counts once."""
+    sundays = timetable(("00:00", "24:00", "sun"))
+    assert changes(sundays, utc(SPRING, 12), utc(SPRING, 23, 59)) == [utc(SPRING, 23)]
+    assert changes(sundays, utc(AUTUMN, 12), utc(AUTUMN + timedelta(days=1), 1)) == [utc(AUTUMN + timedelta(days=1), 0)]
+    cairo = timetable(("22:00", "24:00", "thu"), time_zone="Africa/Cairo")  # on 29 October 24:00 becomes 23:00
+    assert changes(cairo, utc(date(2026, 10, 29), 12), utc(date(2026, 10, 30), 12)) == [
+        utc(date(2026, 10, 29), 19), utc(date(2026, 10, 29), 22),
+    ]  # fmt: skip
+
+
 def test_a_zone_that_jumps_at_midnight():
     """Where the clock skips the first hour of a day, an interval in it begins when the day does."""
     table = timetable(("00:30", "02:00"), ("00:30", "02:00", "sun"), time_zone="Asia/Beirut")
@@ -119,11 +149,12 @@ def test_a_zone_that_jumps_at_midnight():
     assert table.next_change(jump - timedelta(hours=1)) == jump
 
 
-clocks = st.integers(0, 23 * 60 + 58).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
+ZONES = ("Europe/London", "America/St_Johns", "America/Havana", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Beirut")
+clocks = st.integers(0, 24 * 60 - 1).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
 intervals = st.builds(
-    lambda a, b, days: {"from": min(a, b), "to": max(a, b) if a != b else "23:59", "days": days},
+    lambda a, b, days: {"from": min(a, b), "to": max(a, b) if a != b else "24:00", "days": days},
     clocks,
-    clocks,
+    clocks | st.just("24:00"),
     st.lists(st.sampled_from(DAYS), min_size=1, unique=True),
 )
 around_the_clock_changes = st.one_of(
@@ -136,14 +167,16 @@ around_the_clock_changes = st.one_of(
 @given(
     st.lists(intervals, min_size=1, max_size=4),
     around_the_clock_changes.map(lambda moment: moment.replace(tzinfo=UTC)),
-    st.sampled_from(["Europe/London", "America/St_Johns", "Australia/Lord_Howe", "Asia/Beirut", "UTC"]),
+    st.sampled_from(ZONES),
     st.floats(0, 0.999),
 )
 def test_constant_between_changes(written, now, zone, part):
-    """Between two changes nothing changes; at a change something does."""
+    """Between two changes nothing changes; at a change something does; where there is none, it holds the whole week."""
     table = Timetable.model_validate({"periods": {"lessons": written}, "time_zone": zone})
     change = table.next_change(now)
-    assert change is not None
+    if change is None:
+        assert all(table.contains("lessons", now + timedelta(hours=hour)) for hour in range(7 * 24))
+        return
     assert change > now
     before = table.contains("lessons", now)
     assert table.contains("lessons", now + (change - now) * part) is before
@@ -171,7 +204,9 @@ def test_matches_during_and_outside():
         ({"from": "09:00", "to": "09:00"}, "empty or crosses midnight"),
         ({"from": "9:00", "to": "10:00"}, "write one such as 08:50"),
         ({"from": 900, "to": "10:00"}, "write one such as 08:50"),
-        ({"from": "09:00", "to": "24:00"}, "write one such as 08:50"),
+        ({"from": "24:00", "to": "24:00"}, "write one such as 08:50"),
+        ({"from": "09:00", "to": "24:01"}, "write one such as 08:50"),
+        ({"from": "22:00", "to": "00:00"}, "the end of a day as 24:00"),
         ({"from": "09:00+01:00", "to": "10:00"}, "write one such as 08:50"),
         ({"from": "09:00", "to": "10:00", "days": ["monday"]}, "'mon'"),
         ({"from": "09:00", "to": "10:00", "days": []}, "at least 1"),

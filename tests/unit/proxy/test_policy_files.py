@@ -13,6 +13,16 @@ networks: {estate: {addresses: [10.0.0.0/8]}}
 timetable: {}
 rules: [{name: Estate, clause: "3 ¶1", verdict: deny, categories: [social-network]}]
 """
+BUNDLE = """\
+bundle: push
+name: Push
+purpose: Notifications
+because: Devices need them
+clause: "1"
+source: the vendor
+version: "1"
+hosts: [{purpose: Push, domains: [push.example]}]
+"""
 SERVICES = """\
 category: social-network
 name: Social networks
@@ -53,6 +63,21 @@ def test_a_changed_policy_takes_effect(path: Path, files: PolicyFiles) -> None:
     assert [files.poll(), files.poll(), files.poll()] == [False, True, False]
     assert files.policy.school.contact == "the head"
     assert files.policy.version != version
+
+
+def test_a_changed_bundle_takes_effect(path: Path) -> None:
+    """A bundle that the policy names is part of the policy, not of the catalogue."""
+    bundle = path.parent / "bundles" / "push.yaml"
+    bundle.parent.mkdir()
+    bundle.write_text(BUNDLE)
+    path.write_text(POLICY + "exempt: [{bundle: push}]\n")
+    files = PolicyFiles(path, path.parent / "services", bundle.parent)
+    before, changed_at = files.policy.version, files.catalogue_changed_at
+    bundle.write_text(BUNDLE.replace("push.example", "pull.example"))
+    assert [files.poll(), files.poll()] == [False, True]
+    assert files.policy.exempt[0].domains == ("pull.example",)
+    assert files.policy.version != before
+    assert files.catalogue_changed_at == changed_at
 
 
 def test_a_changed_catalogue_takes_effect(path: Path, files: PolicyFiles) -> None:
