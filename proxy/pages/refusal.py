@@ -1,100 +1,129 @@
 """The refusal as a person meets it: what is closed, why, under which clause, whom to ask, and the reference to quote.
 
-A page holds nothing but itself: no script, nothing from outside, one style sheet that the browser checks by its hash.
-All that comes from a connection or a policy is escaped. The page, the JSON and the line of text say the same.
+A value, put together from a decision and the snapshot it was made on. How it is shown is ``showing``'s.
 """
 
-import json
-from base64 import b64encode
-from collections.abc import Callable
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from hashlib import sha256
 from http import HTTPStatus
-from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+import idna
 
 from policies.authorisation import Authorisation
 from policies.decision import Decision
-from policies.model import Wording
 from policies.snapshot import Snapshot
 from policies.vocabulary import Reason
-from proxy.pages.accept import Form, form_for
-from proxy.pages.reasons import WORDS
+from proxy.pages.languages import DEFAULT, Language, language
+from proxy.pages.reasons import AUTHORISABLE, FAULTS, REMEDIES
 
-type Headers = list[tuple[bytes, bytes]]
-
-FAULTS = frozenset({Reason.TOO_BUSY, Reason.NO_SNAPSHOT, Reason.INTERNAL_ERROR})
 RULED = frozenset({Reason.NOT_AUTHORISED, Reason.IN_LESSON})  # for these a rule may say why itself
-FAULT_HEADING = "This page cannot be opened just now"
-RETRY_AFTER = b"30"
+_UNSEEN = frozenset({"Cc", "Cf"})  # Unicode: controls, formats (bidi, zero width)
+_JOINERS = "\u200c\u200d"  # formats too, but Persian, Hindi and others are not written without them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """All that a refusal shows. Times are in the school's zone; ``page``: the client trusts the school's CA."""
+    """All that a refusal shows. Times are in the school's zone; ``sign_in``: somebody might be let through."""
 
     reason: Reason
     host: str | None
     reference: str
     at: datetime
+    language: str = DEFAULT
     school: str = ""
     policy_title: str = ""
     service: str | None = None
     category: str | None = None
     clause: str | None = None
     explanation: str = ""
-    heading: str = Wording().heading
-    advice: str = Wording().advice
+    heading: str = ""
+    advice: str = ""
     contact: str = ""
     ended_at: datetime | None = None
-    page: bool = True
+    sign_in: bool = False
 
     @property
     def status(self) -> HTTPStatus:
         return HTTPStatus.SERVICE_UNAVAILABLE if self.reason in FAULTS else HTTPStatus.FORBIDDEN
 
     @property
+    def words(self) -> Language:
+        return language(self.language)
+
+    @property
     def title(self) -> str:
-        return FAULT_HEADING if self.reason in FAULTS else self.heading
+        page = self.words.page
+        return page.fault_heading if self.reason in FAULTS else self.heading or page.heading
 
     @property
     def site(self) -> str:
         """What is closed, in as few words as there are."""
-        return self.service or self.host or "This connection"
+        return self.service or self.host or self.words.page.connection
+
+    @property
+    def unicode_host(self) -> str | None:
+        """The host as its owner writes it, where that is not as it stands on the wire: never shown alone."""
+        return None if self.host is None else unicode_form(self.host)
 
     @property
     def sentence(self) -> str:
         """Why, in the policy's own words where its rule has some for a plain refusal, else in ours."""
-        return self.explanation if self.explanation and self.reason in RULED else WORDS[self.reason].sentence
+        return self.explanation if self.explanation and self.reason in RULED else self.words.reasons[self.reason]
 
     @property
     def remedy(self) -> str:
-        remedy = WORDS[self.reason].remedy
-        return self.advice if remedy is None else remedy
+        if self.reason in AUTHORISABLE:
+            return self.advice or self.words.page.advice
+        remedy = REMEDIES.get(self.reason)
+        return self.words.remedies[remedy] if remedy else ""
 
     @property
     def basis(self) -> str:
         """Title and clause: ``Social Media Policy, section 3 ¶1``."""
         if not self.clause:
             return self.policy_title
-        clause = f"section {self.clause}" if self.clause[0].isdigit() else self.clause
+        numbered = self.clause[0].isdigit()
+        clause = self.words.page.section.format(clause=self.clause) if numbered else self.clause
         return f"{self.policy_title}, {clause}" if self.policy_title else clause
 
     @property
+    def line(self) -> str:
+        """All of it in one line of plain text."""
+        page = self.words.page
+        pattern = page.line_reference if self.reference else page.line
+        return plain(pattern.format(site=self.site, sentence=self.sentence, reference=self.reference))
+
+    @property
     def recorded(self) -> bool:
-        return self.reason is not Reason.NOT_RECORDABLE
+        """What is on record has a reference to find it by."""
+        return bool(self.reference) and self.reason is not Reason.NOT_RECORDABLE
 
 
-def refusal_for(decision: Decision, snapshot: Snapshot | None, *, reference: str, now: datetime) -> Refusal:
+def plain(text: str) -> str:
+    """One line, without what nobody can see and what turns the order of the letters round."""
+    spaced = (" " if character.isspace() else character for character in text)
+    return "".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN or c in _JOINERS)
+
+
+def unicode_form(host: str) -> str | None:
+    """``bücher.example`` for ``xn--bcher-kva.example``; None where there is no other form, or none that is valid."""
+    if "xn--" not in host:
+        return None
+    try:
+        return idna.decode(host)
+    except (idna.IDNAError, UnicodeError):
+        return None
+
+
+def refusal_for(
+    decision: Decision, snapshot: Snapshot | None, *, reference: str, now: datetime, sign_in: bool = False
+) -> Refusal:
     """What to show for a decision. Without a snapshot there is no school to name: the words of the code remain."""
     host = None if decision.host is None else str(decision.host)
     if snapshot is None:
-        return Refusal(reason=decision.reason, host=host, reference=reference, at=now, page=decision.page)
+        return Refusal(reason=decision.reason, host=host, reference=reference, at=now, sign_in=sign_in)
     policy, catalogue = snapshot.policy, snapshot.catalogue
     zone = ZoneInfo(policy.school.time_zone)
     service = catalogue.services.get(decision.service or "")
@@ -105,6 +134,7 @@ def refusal_for(decision: Decision, snapshot: Snapshot | None, *, reference: str
         host=host,
         reference=reference,
         at=now.astimezone(zone),
+        language=policy.wording.language,
         school=policy.school.name,
         policy_title=policy.school.policy_title,
         service=service.name if service else None,
@@ -115,7 +145,7 @@ def refusal_for(decision: Decision, snapshot: Snapshot | None, *, reference: str
         advice=policy.wording.advice,
         contact=policy.school.contact,
         ended_at=ended_at.astimezone(zone) if ended_at else None,
-        page=decision.page,
+        sign_in=sign_in,
     )
 
 
@@ -126,84 +156,3 @@ def _ended_at(snapshot: Snapshot, decision: Decision, now: datetime) -> datetime
     mentioned: Authorisation | None = next((a for a in snapshot.authorisations if a.id == decision.authorisation), None)
     ended_at = (mentioned.revoked_at or mentioned.ends_at) if mentioned else None
     return ended_at if ended_at and ended_at <= now else None
-
-
-# Showing
-
-
-def render(refusal: Refusal, accept: str = "text/html") -> tuple[int, Headers, bytes]:
-    """Status, headers and body. The body is for any method but HEAD."""
-    form = form_for(accept)
-    body = _BODIES[form](refusal).encode()
-    headers = [
-        (b"content-type", form.value.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"content-security-policy", _content_security_policy()),
-        (b"referrer-policy", b"no-referrer"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"x-frame-options", b"DENY"),
-    ]
-    if refusal.reason in FAULTS:
-        headers.append((b"retry-after", RETRY_AFTER))
-    return refusal.status, headers, body
-
-
-def _page(refusal: Refusal) -> str:
-    return _template().render(refusal=refusal, when=moment, style=Markup(_style()))  # noqa: S704 -- our own file
-
-
-def _problem(refusal: Refusal) -> str:
-    """RFC 9457, with what a program may act on beside it."""
-    fields = {
-        "type": "about:blank",
-        "title": refusal.status.phrase,
-        "status": refusal.status,
-        "detail": f"{refusal.site}: {refusal.sentence}",
-        "reason": refusal.reason,
-        "host": refusal.host,
-        "service": refusal.service,
-        "category": refusal.category,
-        "clause": refusal.clause,
-        "policy": refusal.policy_title,
-        "advice": refusal.remedy,
-        "contact": refusal.contact,
-        "ended_at": refusal.ended_at and refusal.ended_at.isoformat(timespec="seconds"),
-        "at": refusal.at.isoformat(timespec="seconds"),
-        "reference": refusal.reference,
-    }
-    return json.dumps(fields, ensure_ascii=False, indent=1) + "\n"
-
-
-def _line(refusal: Refusal) -> str:
-    return f"{refusal.site}: {refusal.sentence} Reference {refusal.reference}.\n"
-
-
-_BODIES: dict[Form, Callable[[Refusal], str]] = {Form.PAGE: _page, Form.JSON: _problem, Form.TEXT: _line}
-
-
-def moment(at: datetime) -> str:
-    """``Tuesday 14 July 2026 at 09:05``, as people write it."""
-    return f"{at:%A} {at.day} {at:%B %Y} at {at:%H:%M}"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_resource("refusal.html"))
-
-
-@cache
-def _style() -> str:
-    return _resource("refusal.css")
-
-
-@cache
-def _content_security_policy() -> bytes:
-    allowed = b64encode(sha256(_style().encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
-    return f"{policy}; frame-ancestors 'none'".encode()
-
-
-def _resource(name: str) -> str:
-    return files("proxy.pages").joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,22 +1,18 @@
-"""Every reason code has its words."""
-
-import pytest
+"""What helps: a remedy wherever somebody was refused, and none where there is nothing to remedy."""
 
 from policies.vocabulary import Reason
-from proxy.pages.reasons import WORDS
+from proxy.pages.reasons import AUTHORISABLE, FAULTS, REMEDIES, Remedy
+
+PASSING = {Reason.UNLISTED, Reason.EXEMPT, Reason.OBSERVED, Reason.OUTSIDE_LESSONS, Reason.AUTHORISED}
 
 
-def test_every_reason_has_a_sentence() -> None:
-    """Nobody is ever shown a bare code; a new reason needs its sentence first."""
-    assert set(WORDS) == set(Reason)
+def test_every_refusal_has_a_remedy() -> None:
+    """A new reason for refusing needs one first; internal is both, passed to some and refused to others."""
+    assert set(REMEDIES) | AUTHORISABLE == set(Reason) - PASSING
+    assert not set(REMEDIES) & AUTHORISABLE
+    assert set(REMEDIES.values()) == set(Remedy)
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_sentences_are_sentences(reason: Reason) -> None:
-    """One sentence, with a capital, a full stop and none of the code's own words in it."""
-    words = WORDS[reason]
-    assert words.sentence[0].isupper()
-    assert words.sentence.endswith(".")
-    assert words.sentence.count(".") == 1
-    assert "_" not in words.sentence
-    assert not words.remedy or words.remedy.endswith(".")
+def test_a_fault_is_the_gateways_not_the_persons() -> None:
+    """Where the gateway fails, the page asks for patience and not for permission."""
+    assert {REMEDIES[reason] for reason in FAULTS} == {Remedy.AGAIN}
