@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from policies.authorisation import State
-from proxy.ca import authority
+from proxy.ca import status
 from proxy.ca.errors import CaError
 from proxy.metrics import SUFFIX, KeeperMetrics, write_figures
 from proxy.policy_files import PolicyFiles
@@ -59,7 +59,7 @@ class KeeperFigures:
         if self._ca_read_at is None or abs(now - self._ca_read_at) >= CA_EVERY:
             self._ca_read_at = now
             try:
-                self._ca_expires_at = authority.status(self._settings.ca_dir, {}, now).expires_at
+                self._ca_expires_at = status.expires_at(self._settings.ca_dir)
             except CaError:
                 self._ca_expires_at = None
         return self._ca_expires_at

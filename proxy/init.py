@@ -7,11 +7,12 @@ belongs to whoever runs schoolgate, and nobody else enters it (0700).
 import os
 import pwd
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from policies.model import Catalogue, Policy
-from proxy.ca import authority
+from proxy.ca import issuing
 from proxy.ca.errors import CaError
 from proxy.ca.names import refusable_names
 from proxy.files import private_directory
@@ -29,17 +30,37 @@ class InitError(Exception):
         self.hint = hint
 
 
-def prepare(settings: Settings, policy: Policy, catalogue: Catalogue, now: datetime) -> tuple[str, ...]:
-    """Make everything that a gateway needs. Returns warnings of what it can do without for now.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """``warnings``: what the gateway can do without for now. ``made_ca``: whether there was none before."""
+
+    warnings: tuple[str, ...]
+    made_ca: bool
+
+
+def prepare(
+    settings: Settings, policy: Policy, catalogue: Catalogue, now: datetime, passphrase: str | None = None
+) -> Prepared:
+    """Make everything that a gateway needs.
 
     With a snapshot to enforce, a gateway starts without its store; with a CA of old, without new intermediates.
+    ``passphrase``: for the root's key of a new CA; without one, one is made and left beside the key.
     Raises InitError, StoreError, CaError, ReferenceKeyError, OSError.
     """
     prepare_directory(settings)
     for directory in (settings.journal_dir, settings.process_dir):
         private_directory(directory)
     reference_key(settings)
-    return (*_prepare_store(settings), *_prepare_ca(settings, policy, catalogue, now))
+    warnings = [*_prepare_store(settings)]
+    made_ca = False
+    try:
+        names = refusable_names(policy, catalogue, settings.host_name)
+        made_ca = issuing.ensure(settings.ca_dir, names, now, passphrase)
+    except CaError as error:
+        if not settings.ca_dir.exists():
+            raise
+        warnings.append(f"{error} {error.hint}")
+    return Prepared(tuple(warnings), made_ca)
 
 
 def prepare_directory(settings: Settings) -> None:
@@ -71,15 +92,6 @@ def _prepare_store(settings: Settings) -> Iterator[str]:
         if not settings.snapshot_file.exists():
             raise
         yield f"{error} {error.hint} Until then what was last published is enforced."
-
-
-def _prepare_ca(settings: Settings, policy: Policy, catalogue: Catalogue, now: datetime) -> Iterator[str]:
-    try:
-        authority.ensure(settings.ca_dir, refusable_names(policy, catalogue), now)
-    except CaError as error:
-        if not settings.ca_dir.exists():
-            raise
-        yield f"{error} {error.hint}"
 
 
 def _close(path: Path, settings: Settings) -> None:

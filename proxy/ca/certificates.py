@@ -6,6 +6,7 @@ address excluded, e-mail confined to a name that cannot exist (RFC 2606), server
 Left open, each of these verified in OpenSSL under DNS constraints alone.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from policies.names import HostName
+from policies.shared_infrastructure import is_shared_infrastructure
+from proxy.ca.errors import CaError
 
 CURVE = ec.SECP256R1()
 BACKDATED = timedelta(hours=1)  # a client's clock may be a little behind
@@ -67,7 +70,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 def issue_root(now: datetime) -> Signer:
     """A new root. Its name carries a random part, so that two roots are never mistaken for each other."""
     key = new_key()
-    name = _name(f"schoolgate root {x509.random_serial_number() % 16**8:08x}")
+    name = _name(f"schoolgate root {_mark()}")
     builder = _builder(name, name, key.public_key(), now, now + ROOT_LIFE)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
     builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
@@ -75,10 +78,19 @@ def issue_root(now: datetime) -> Signer:
 
 
 def issue_intermediate(title: str, names: Sequence[HostName], root: Signer, now: datetime) -> Signer:
-    """A new intermediate that clients confine to ``names`` and what lies below them."""
+    """A new intermediate that clients confine to ``names`` and what lies below them.
+
+    Raises CaError for a name that is nobody's own: whoever stole the key could speak for half the web.
+    """
+    for name in filter(is_shared_infrastructure, names):
+        raise CaError(
+            f"{name}: the CA signs for no top-level domain, and for none that many sites share.",
+            "Name the hosts below it that are meant; as `host_name` the gateway's full name, as gate.school.example.",
+        )
     key = new_key()
     ends_at = min(now + INTERMEDIATE_LIFE, root.certificate.not_valid_after_utc)
-    builder = _builder(_name(f"schoolgate {title}"), root.certificate.subject, key.public_key(), now, ends_at)
+    subject = _name(f"schoolgate {title} {_mark()}")
+    builder = _builder(subject, root.certificate.subject, key.public_key(), now, ends_at)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
     builder = builder.add_extension(SERVER_ONLY, critical=False)
@@ -111,10 +123,16 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+def certificate_der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey, passphrase: str | None = None) -> bytes:
+    """PKCS#8; with a passphrase encrypted (PBES2: PBKDF2 with SHA-256, AES-256), as every OpenSSL reads it."""
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
     )
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -125,6 +143,11 @@ def fingerprint(certificate: x509.Certificate) -> str:
 def _confined_to(names: Sequence[HostName]) -> x509.NameConstraints:
     permitted = [x509.DNSName(name) for name in names]
     return x509.NameConstraints(permitted_subtrees=[*permitted, NO_EMAIL], excluded_subtrees=NO_ADDRESS)
+
+
+def _mark() -> str:
+    """Tells apart what would bear the same name: clients remember issuers by it."""
+    return secrets.token_hex(4)
 
 
 def _name(common_name: str | None = None) -> x509.Name:

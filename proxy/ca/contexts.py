@@ -15,18 +15,28 @@ def server_context(
     certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate
 ) -> SSL.Context:
     """A context that shows ``certificate`` and its issuer; the root is the client's to have."""
+    context = bare_context()
+    context.use_certificate(certificate)
+    context.use_privatekey(key)
+    context.add_extra_chain_cert(issuer)
+    return context
+
+
+def bare_context() -> SSL.Context:
+    """A server's context without a certificate yet."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(OPTIONS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_cipher_list(CIPHERS)
-    context.use_certificate(certificate)
-    context.use_privatekey(key)
-    context.add_extra_chain_cert(issuer)
     context.set_alpn_select_callback(choose_protocol)
     return context
 
 
-def choose_protocol(_connection: SSL.Connection, offered: Sequence[bytes]) -> bytes | SSL._NoOverlappingProtocols:
-    """HTTP/2 where it is offered, then HTTP/1.1, else none (which means HTTP/1.1)."""
-    return next((protocol for protocol in PROTOCOLS if protocol in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
+def choose_protocol(connection: SSL.Connection, offered: Sequence[bytes]) -> bytes | SSL._NoOverlappingProtocols:
+    """HTTP/2 where it is offered, then HTTP/1.1, else none (which means HTTP/1.1).
+
+    A connection that may speak fewer has them as its ``app_data``.
+    """
+    spoken: Sequence[bytes] = connection.get_app_data() or PROTOCOLS
+    return next((protocol for protocol in spoken if protocol in offered), SSL.NO_OVERLAPPING_PROTOCOLS)

@@ -10,8 +10,16 @@ class CaError(Exception):
 
 
 class CaMissing(CaError):
-    """There is no CA in the directory."""
+    """There is no CA in the directory, or a part of it is not there."""
 
 
 class CaExists(CaError):
     """There is a CA in the directory already; it is never overwritten."""
+
+
+class KeyLocked(CaError):
+    """The root's key is encrypted, and nobody gave its passphrase."""
+
+
+class WrongPassphrase(CaError):
+    """Not the passphrase of the root's key."""

@@ -7,7 +7,8 @@ import pytest
 from cryptography import x509
 
 from policies.names import HostName
-from proxy.ca import authority, storage
+from proxy.ca import issuing, storage
+from proxy.ca.authority import Authority
 from proxy.ca.certificates import Signer
 
 NAMES = {"social-network": tuple(map(HostName, ("facebook.com", "fb.com", "xn--bcher-kva.example", "my_site.example")))}
@@ -16,7 +17,7 @@ NAMES = {"social-network": tuple(map(HostName, ("facebook.com", "fb.com", "xn--b
 @pytest.fixture(scope="session")
 def ca_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("state") / "ca"
-    authority.create(directory, NAMES, datetime.now(UTC))
+    issuing.create(directory, NAMES, datetime.now(UTC))
     return directory
 
 
@@ -31,5 +32,5 @@ def intermediate(ca_dir: Path, root: x509.Certificate) -> Signer:
 
 
 @pytest.fixture
-def answering(ca_dir: Path) -> authority.Authority:
-    return authority.Authority.open(ca_dir, datetime.now(UTC))
+def answering(ca_dir: Path) -> Authority:
+    return Authority.open(ca_dir, datetime.now(UTC))

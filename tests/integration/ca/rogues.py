@@ -47,11 +47,12 @@ class Rogue:
     check: Sequence[str] = ("-purpose", "sslserver")
 
 
-def sign(rogue: Rogue, signer: Signer) -> x509.Certificate:
+def sign(rogue: Rogue, signer: Signer, key: ec.EllipticCurvePublicKey | None = None) -> x509.Certificate:
+    """The rogue's certificate; for a key that nobody has, unless one is given."""
     subject = [x509.NameAttribute(NameOID.COMMON_NAME, rogue.common_name)]
     if rogue.mailbox:
         subject.append(x509.NameAttribute(NameOID.EMAIL_ADDRESS, rogue.mailbox))
-    builder = _builder(x509.Name(subject), signer.certificate.subject, new_key().public_key())
+    builder = _builder(x509.Name(subject), signer.certificate.subject, key or new_key().public_key())
     builder = builder.add_extension(x509.ExtendedKeyUsage([rogue.usage]), critical=False)
     if rogue.names:
         builder = builder.add_extension(x509.SubjectAlternativeName(rogue.names), critical=False)
@@ -65,15 +66,15 @@ def naive_ca(permitted: Sequence[str] | None) -> tuple[x509.Certificate, Signer]
     return root.certificate, ca("a naive intermediate", root, constraints)
 
 
-def ca(title: str, signer: Signer | None = None, constraints: x509.NameConstraints | None = None) -> Signer:
-    """A CA that says no more of itself than it must; its own signer where none is given."""
+def ca(title: str, signer: Signer | None = None, said: x509.ExtensionType | None = None) -> Signer:
+    """A CA that says no more of itself than it must, and ``said``; its own signer where none is given."""
     key = new_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, title)])
     issuer = signer.certificate.subject if signer else subject
     builder = _builder(subject, issuer, key.public_key())
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    if constraints:
-        builder = builder.add_extension(constraints, critical=True)
+    if said:
+        builder = builder.add_extension(said, critical=True)
     return Signer(builder.sign(signer.key if signer else key, hashes.SHA256()), key)
 
 

@@ -14,7 +14,8 @@ from OpenSSL import SSL
 from policies.names import HostName
 from policies.vocabulary import Reason
 from proxy.ca.authority import Authority
-from proxy.pages.refusal import Refusal, render
+from proxy.pages.refusal import Refusal
+from proxy.pages.showing import render
 from tests.needs import require
 
 REFUSAL = Refusal(

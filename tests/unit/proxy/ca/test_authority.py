@@ -1,29 +1,26 @@
-"""The CA as the answerer and the start use it: which names it covers, how it grows, what it remembers."""
+"""The CA as the answerer has it: which names it covers, what it remembers, and how it follows the directory."""
 
-from concurrent.futures import ThreadPoolExecutor
+import logging
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from policies.names import HostName
-from proxy.ca import authority
-from proxy.ca.authority import Authority, create, ensure, root_certificate, status, update
-from proxy.ca.errors import CaMissing
+from proxy.ca import authority, issuing
+from proxy.ca.authority import Authority, CertificateSource
+from proxy.ca.certificates import issue_intermediate
+from proxy.ca.root_key import read_signer
+from proxy.ca.storage import change_intermediates, read_root
 
 Names = dict[str, tuple[HostName, ...]]
-TUMBLR = HostName("tumblr.com")
+FACEBOOK, TUMBLR = HostName("facebook.com"), HostName("tumblr.com")
 
 
 @pytest.fixture
 def opened(ca_dir: Path, now: datetime) -> Authority:
     return Authority.open(ca_dir, now)
-
-
-def files_of(ca_dir: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in ca_dir.rglob("*.*")}
 
 
 @pytest.mark.parametrize("host", ["facebook.com", "m.facebook.com", "a.b.fbcdn.net", "reddit.com"])
@@ -77,103 +74,99 @@ def test_answering_needs_no_root_key(ca_dir: Path, now: datetime) -> None:
     assert Authority.open(ca_dir, now).context_for(HostName("facebook.com"), now) is not None
 
 
-def test_a_category_is_split_at_a_hundred(tmp_path: Path, now: datetime) -> None:
-    """Pages stay light: 250 names are three intermediates."""
-    create(tmp_path / "ca", {"forum": [HostName(f"forum-{n:03}.example") for n in range(250)]}, now)
-    assert [len(i.names) for i in status(tmp_path / "ca", {}, now).intermediates] == [100, 100, 50]
+def source(ca_dir: Path, now: datetime) -> CertificateSource:
+    return CertificateSource(ca_dir, now)
 
 
-def test_names_below_others_take_no_room(tmp_path: Path, now: datetime) -> None:
-    """A permitted domain covers what is below it."""
-    names = [HostName(name) for name in ("m.facebook.com", "facebook.com", "facebook.com", "myfacebook.com")]
-    create(tmp_path / "ca", {"social-network": names}, now)
-    assert status(tmp_path / "ca", {}, now).intermediates[0].names == ("facebook.com", "myfacebook.com")
+def test_a_renewal_is_taken_over_without_a_restart(ca_dir: Path, names: Names, now: datetime) -> None:
+    """A service that is new in the catalogue gets its page within a second of ``ca renew``."""
+    certificates = source(ca_dir, now)
+    assert certificates.context_for(TUMBLR, now) is None
+    issuing.renew(ca_dir, {**names, "blog": (TUMBLR,)}, now)
+    assert certificates.context_for(TUMBLR, now + timedelta(seconds=1)) is not None
 
 
-def test_growing_touches_nothing_that_is_there(ca_dir: Path, names: Names, now: datetime) -> None:
-    """A new service gets an intermediate of its own; root and the others keep every byte."""
-    before = files_of(ca_dir)
-    grown = {**names, "social-network": (*names["social-network"], HostName("threads.net")), "blog": (TUMBLR,)}
-    assert update(ca_dir, grown, now) == ("social-network-2", "blog-1")
-    after = files_of(ca_dir)
-    assert {name: after[name] for name in before} == before
-    assert Authority.open(ca_dir, now).context_for(HostName("www.tumblr.com"), now) is not None
+def test_what_was_taken_away_is_not_answered_for_any_more(ca_dir: Path, names: Names, now: datetime) -> None:
+    """A name that the policy exempts loses its certificate, cached ones too."""
+    certificates = source(ca_dir, now)
+    assert certificates.context_for(FACEBOOK, now) is not None
+    issuing.renew(ca_dir, {"forum": names["forum"]}, now)
+    assert certificates.context_for(FACEBOOK, now + timedelta(seconds=1)) is None
 
 
-def test_nothing_lacking_needs_no_root_key(ca_dir: Path, names: Names, now: datetime) -> None:
-    """Every start asks; with the key away it is an error only if there is something to sign."""
-    (ca_dir / "root.key").unlink()
-    assert update(ca_dir, names, now) == ()
-    with pytest.raises(CaMissing, match="new intermediates need it") as caught:
-        update(ca_dir, {**names, "blog": (TUMBLR,)}, now)
-    assert "Put it back" in caught.value.hint
+def test_an_unchanged_directory_is_not_read_again(ca_dir: Path, now: datetime) -> None:
+    """Contexts stay cached: a look costs two stats, and one a second."""
+    certificates = source(ca_dir, now)
+    first = certificates.context_for(FACEBOOK, now)
+    assert certificates.context_for(FACEBOOK, now + timedelta(minutes=5)) is first
 
 
-def test_a_last_month_is_renewed(ca_dir: Path, names: Names, now: datetime) -> None:
-    """An intermediate about to end is followed by another before it does, and the newer one is used."""
-    later = now + timedelta(days=710)
-    assert update(ca_dir, names, later) == ("social-network-2", "forum-2")
-    assert update(ca_dir, names, later) == ()
-    assert Authority.open(ca_dir, later).expires_at == later + timedelta(days=730)
+def test_a_ca_made_later_is_found(tmp_path: Path, names: Names, now: datetime) -> None:
+    """Without a CA there are alerts; with one there are pages, without a restart."""
+    certificates = source(tmp_path / "ca", now)
+    assert certificates.context_for(FACEBOOK, now) is None
+    issuing.create(tmp_path / "ca", names, now)
+    assert certificates.context_for(FACEBOOK, now + timedelta(seconds=10)) is not None
 
 
-def test_two_starts_at_once_issue_once(ca_dir: Path, names: Names, now: datetime) -> None:
-    """One writer at a time, and the second finds nothing lacking."""
-    grown = {**names, "blog": (TUMBLR,)}
-    with ThreadPoolExecutor(4) as pool:
-        issued = list(pool.map(lambda _: update(ca_dir, grown, now), range(4)))
-    assert sorted(issued) == [(), (), (), ("blog-1",)]
+def test_a_ca_that_is_replaced_is_followed(ca_dir: Path, names: Names, now: datetime) -> None:
+    """Changing to a new root needs no restart of the gateway either."""
+    certificates = source(ca_dir, now)
+    assert certificates.context_for(FACEBOOK, now) is not None
+    shutil.rmtree(ca_dir)
+    issuing.create(ca_dir, {"blog": (TUMBLR,)}, now)
+    assert certificates.context_for(FACEBOOK, now + timedelta(seconds=1)) is None
+    assert certificates.context_for(TUMBLR, now + timedelta(seconds=1)) is not None
 
 
-def test_a_start_makes_or_grows(tmp_path: Path, names: Names, now: datetime) -> None:
-    """The first makes the CA, the next keeps its root."""
-    ensure(tmp_path / "ca", names, now)
-    root = root_certificate(tmp_path / "ca")
-    ensure(tmp_path / "ca", {**names, "blog": (TUMBLR,)}, now)
-    assert root_certificate(tmp_path / "ca") == root
-    assert status(tmp_path / "ca", {"blog": (TUMBLR,)}, now).lacking == ()
+def test_a_directory_that_breaks_leaves_what_was_read(
+    ca_dir: Path, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pages go on with the CA as it was; said once, not at every look."""
+    certificates = source(ca_dir, now)
+    (ca_dir / "root.pem").write_bytes(b"garbage")
+    with caplog.at_level(logging.ERROR):
+        for second in range(1, 5):
+            assert certificates.context_for(FACEBOOK, now + timedelta(seconds=second)) is not None
+    assert len(caplog.records) == 1
+    assert "is used as it was" in caplog.text
 
 
-def test_what_remains_of_a_killed_start_is_in_nobodys_way(ca_dir: Path, names: Names, now: datetime) -> None:
-    """A draft that a dead process left is neither read nor an obstacle."""
-    (ca_dir / "intermediates" / "blog-1.new").write_bytes(b"half a certif")
-    assert update(ca_dir, {**names, "blog": (TUMBLR,)}, now) == ("blog-1",)
-    Authority.open(ca_dir, now)
+def test_a_clock_before_the_cas_birth_heals_by_itself(
+    ca_dir: Path, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A gateway that booted in 1970 answers with alerts until its clock is set, then with pages."""
+    birth = datetime.fromisoformat("1970-01-01T00:00:00Z")
+    with caplog.at_level(logging.ERROR):
+        certificates = source(ca_dir, birth)
+        assert certificates.context_for(FACEBOOK, birth + timedelta(minutes=1)) is None
+    assert "before this CA was made" in caplog.text
+    assert "timedatectl" in caplog.text
+    assert certificates.context_for(FACEBOOK, now) is not None
 
 
-def test_status_tells_what_lacks_and_when_it_ends(ca_dir: Path, now: datetime) -> None:
-    """What a technician and the network team look at."""
-    (ca_dir / "root.key").unlink()
-    told = status(ca_dir, {"blog": (TUMBLR,), "forum": (HostName("reddit.com"),)}, now)
-    assert told.lacking == ("tumblr.com",)
-    assert not told.root_key_present
-    assert told.expires_at == now + timedelta(days=730)
-    assert told.root.expires_at == now + timedelta(days=3652)
-    assert [i.subject for i in told.intermediates] == [
-        "CN=schoolgate forum-1,O=schoolgate",
-        "CN=schoolgate social-network-1,O=schoolgate",
-    ]
-    assert len(told.root.fingerprint) == 95
+def test_all_intermediates_expired_heals_by_a_renewal(ca_dir: Path, names: Names, now: datetime) -> None:
+    """Two years without a renewal: alerts, until ``ca renew``."""
+    later = now + timedelta(days=731)
+    certificates = source(ca_dir, later)
+    assert certificates.context_for(FACEBOOK, later) is None
+    issuing.renew(ca_dir, names, later)
+    assert certificates.context_for(FACEBOOK, later + timedelta(seconds=10)) is not None
 
 
-def test_status_of_an_expired_ca_is_told_all_the_same(ca_dir: Path, now: datetime) -> None:
-    """Telling is not using."""
-    assert status(ca_dir, {}, now + timedelta(days=4000)).root.expires_at < now + timedelta(days=4000)
+def test_one_that_begins_later_takes_over_when_it_begins(ca_dir: Path, names: Names, now: datetime) -> None:
+    """An intermediate that was issued while the clock was ahead is used when its time has come, and not before."""
+    certificate = read_root(ca_dir)
+    ahead = now + timedelta(days=2)
+    signer = issue_intermediate("blog-1", [TUMBLR], read_signer(ca_dir, certificate), ahead)
+    change_intermediates(ca_dir, {"blog-1": signer}, ())
+    certificates = source(ca_dir, now)
+    assert certificates.context_for(TUMBLR, now) is None
+    assert certificates.context_for(TUMBLR, ahead) is not None
 
 
-labels = st.text(alphabet="abcdefghij-", min_size=1, max_size=8).map(lambda label: f"x{label}x")
-hosts = st.lists(labels, min_size=1, max_size=4).map(lambda parts: HostName(".".join([*parts, "example"])))
-
-
-@given(names=st.dictionaries(st.sampled_from(["forum", "blog"]), st.lists(hosts, max_size=150)))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_name_it_was_made_for_is_covered(tmp_path_factory: pytest.TempPathFactory, names: Names) -> None:
-    """Whatever the catalogue holds: none lacks, none is covered unasked, no intermediate is too large."""
-    now = datetime.fromisoformat("2026-09-07T08:30:00Z")
-    ca_dir = tmp_path_factory.mktemp("state") / "ca"
-    create(ca_dir, names, now)
-    told = status(ca_dir, names, now)
-    covered = {name for intermediate in told.intermediates for name in intermediate.names}
-    assert told.lacking == ()
-    assert covered <= {name for category in names.values() for name in category}
-    assert all(len(intermediate.names) <= 100 for intermediate in told.intermediates)
+def test_a_clock_that_steps_back_does_not_stop_the_looking(ca_dir: Path, names: Names, now: datetime) -> None:
+    """Looked at tomorrow, it is looked at today again."""
+    certificates = source(ca_dir, now + timedelta(days=1))
+    issuing.renew(ca_dir, {**names, "blog": (TUMBLR,)}, now)
+    assert certificates.context_for(TUMBLR, now) is not None

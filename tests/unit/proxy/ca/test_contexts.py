@@ -9,8 +9,9 @@ import pytest
 from OpenSSL import SSL
 
 from policies.names import HostName
-from proxy.ca.authority import Authority, root_certificate
+from proxy.ca.authority import Authority
 from proxy.ca.contexts import choose_protocol
+from proxy.ca.status import root_certificate
 
 
 @pytest.fixture

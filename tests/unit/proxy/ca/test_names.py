@@ -1,8 +1,9 @@
 """Which names the CA is made for."""
 
 from policies.index import NameTrie
+from policies.loading import default_policy_path, load_catalogue, load_policy
 from policies.model import Catalogue, Category, Policy, Service
-from policies.names import HostName
+from policies.names import HostName, is_within
 from proxy.ca.names import refusable_names
 
 
@@ -69,3 +70,35 @@ def test_a_category_with_nothing_left_is_left_out() -> None:
     """No intermediate is made for no names."""
     exempt = [{"because": "a choice", "clause": "3", "services": ["facebook"]}]
     assert "social" not in refusable_names(policy(exempt=exempt), catalogue())
+
+
+SHARED = """
+    cloudfront.net akamaihd.net akamaized.net akamai.net akamaiedge.net edgekey.net edgesuite.net fastly.net
+    cloudflare.com cloudflare.net workers.dev pages.dev amazonaws.com s3.amazonaws.com googleusercontent.com gstatic.com
+    googleapis.com google.com appspot.com azureedge.net azurefd.net windows.net blob.core.windows.net github.io
+    herokuapp.com netlify.app vercel.app b-cdn.net jsdelivr.net unpkg.com llnwd.net edgecastcdn.net microsoft.com
+    apple.com icloud.com com net org uk co.uk
+"""
+
+
+def test_no_general_purpose_domain_is_ever_permitted() -> None:
+    """For the catalogue as it is shipped: no certificate of the CA could stand for a site on a shared network."""
+    policy, catalogue = load_policy(default_policy_path()), load_catalogue()
+    permitted = {name for names in refusable_names(policy, catalogue).values() for name in names}
+    assert len(permitted) > 300
+    shared = [HostName(name) for name in SHARED.split()]
+    assert [(name, host) for name in permitted for host in shared if is_within(host, name)] == []
+
+
+def test_a_shared_domain_in_a_list_is_left_out() -> None:
+    """Refused it may be, by name; the CA will not speak for it."""
+    wide = service("wide", "social", "wide.example", "cloudfront.net", "d1111.cloudfront.net")
+    trie = NameTrie.build([(HostName(d), 0) for d in wide.domains])
+    listed = Catalogue("1", {"social": Category(key="social", name="social")}, {"wide": wide}, trie)
+    assert refusable_names(policy(), listed) == {"social": ("wide.example", "d1111.cloudfront.net")}
+
+
+def test_the_gateways_own_name_is_a_category_of_its_own() -> None:
+    """For the listener that speaks TLS; normalised, and only where there is one."""
+    assert refusable_names(policy(), catalogue(), "Gate.School.Example.")["gateway"] == ("gate.school.example",)
+    assert "gateway" not in refusable_names(policy(), catalogue())
