@@ -6,34 +6,27 @@ the state directory may make the first and restore the last, and the ledger says
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, selectinload
 
+from policies.authorisation import Subject, SubjectKind
 from policies.vocabulary import Role
 from proxy.record import ledger
 from proxy.services import back_off, grants, passwords, text
+from proxy.services.access import judged, refuse_standing_in
 from proxy.services.errors import Conflict, NotPermitted
-from proxy.services.groups import joinable
-from proxy.services.permission import Actor, find_person, named_person, permitted
+from proxy.services.groups import named_groups, names_of
+from proxy.services.permission import MANAGED_BY, Actor, find_person, named_person, permitted
 from proxy.store.models import Membership, Person, SignIn
 
 OWNER = "(owner of the state directory)"  # who acted, in the ledger; no person can have such a name
 SESSION_LENGTH = timedelta(hours=8)
 SESSION_IDLE = timedelta(minutes=30)
 TOKEN_BYTES = 32
-MANAGED_BY: Mapping[Role, tuple[Role, ...]] = MappingProxyType(
-    {
-        Role.SLT: (Role.SLT,),
-        Role.TECHNICIAN: (Role.SLT, Role.TECHNICIAN),
-        Role.NETWORK: (Role.SLT, Role.TECHNICIAN),
-        Role.STAFF: (Role.SLT, Role.TECHNICIAN),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +38,7 @@ class PersonView:
     role: Role
     enabled: bool
     has_password: bool
+    has_browsing: bool
     groups: tuple[str, ...]
 
 
@@ -122,20 +116,19 @@ def add_person(  # noqa: PLR0913 -- each names one thing about the person
         raise Conflict("name_taken", f"There is already a person {key}.", "See `schoolgate people list`.")
     kept = passwords.hashed(password, name=key) if password is not None else None
     shown = text.display_name(display_name)
-    person = Person(name=key, display_name=shown, role=role, enabled=True, password_hash=kept, added_at=now)
-    session.add(person)
-    session.flush()
-    for group in joinable(session, by, groups_of, now):
-        person.memberships.append(Membership(group=group))
-    session.flush()
-    _note(session, now, "add_person", by, person, role=role, has_password=kept is not None)
-    return _view(person)
+    with judged(session, by, now):
+        person = Person(name=key, display_name=shown, role=role, enabled=True, password_hash=kept, added_at=now)
+        person.memberships = [Membership(group=group) for group in named_groups(session, groups_of)]
+        session.add(person)
+        session.flush()
+        _note(session, now, "add_person", by, person, role=role, has_password=kept is not None)
+    return view_of(person)
 
 
 def list_people(session: Session, actor: Actor) -> list[PersonView]:
     permitted(session, actor, Role.SLT, Role.TECHNICIAN, to="see the accounts")
     query = select(Person).options(selectinload(Person.memberships).selectinload(Membership.group))
-    return [_view(person) for person in session.scalars(query.order_by(Person.name))]
+    return [view_of(person) for person in session.scalars(query.order_by(Person.name))]
 
 
 def set_password(  # noqa: PLR0913 -- likewise
@@ -150,6 +143,8 @@ def set_password(  # noqa: PLR0913 -- likewise
         by = _may_change(
             session, actor, owner=owner, role=person.role, others=others, to="change that person's password"
         )
+        refuse_standing_in(session, by, person, now)
+    passwords.refuse_same(password, person.browsing_hash)
     person.password_hash = passwords.hashed(password, name=person.name)
     _end_sessions(session, person)
     back_off.forget(session, person.name)
@@ -167,17 +162,19 @@ def set_enabled(  # noqa: PLR0913 -- likewise
     )
     if person.enabled == enabled:
         raise Conflict("nothing_to_do", f"{person.name} is already {'enabled' if enabled else 'disabled'}.")
-    if not enabled and by is not None:
-        _keep_one_slt(person, others)
-        _end_sessions(session, person)
-        grants.revoke_all_of(session, by, person, now)
-    person.enabled = enabled
-    _note(session, now, "enable_person" if enabled else "disable_person", by, person)
-    return _view(person)
+    with judged(session, by, now):
+        if not enabled and by is not None:
+            _keep_one_slt(person, others)
+            _end_sessions(session, person)
+            subject = Subject(SubjectKind.PERSON, person.name)
+            grants.revoke_all_of(session, by, subject, "the account was disabled", now)
+        person.enabled = enabled
+        _note(session, now, "enable_person" if enabled else "disable_person", by, person)
+    return view_of(person)
 
 
 def set_role(session: Session, actor: Actor, *, name: str, role: Role, now: datetime) -> PersonView:
-    """Give another role: whoever may change both the old and the new one."""
+    """Give another role, and end the person's sessions: whoever may change both the old and the new one."""
     person = named_person(session, name)
     allowed = [r for r in MANAGED_BY[person.role] if r in MANAGED_BY[role]]
     by = permitted(session, actor, *allowed, to=f"make a person in the role {person.role} one in the role {role}")
@@ -185,8 +182,21 @@ def set_role(session: Session, actor: Actor, *, name: str, role: Role, now: date
         raise Conflict("nothing_to_do", f"{person.name} is already in the role {role}.")
     _keep_one_slt(person, [p for p in _working_slt(session) if p is not person])
     was, person.role = person.role, role
+    _end_sessions(session, person)
     _note(session, now, "set_role", by, person, was=was, role=role)
-    return _view(person)
+    return view_of(person)
+
+
+def set_display_name(session: Session, actor: Actor, *, name: str, display_name: str, now: datetime) -> PersonView:
+    """Show the person under another name."""
+    person = named_person(session, name)
+    by = permitted(session, actor, *MANAGED_BY[person.role], to=f"rename a person in the role {person.role}")
+    shown = text.display_name(display_name)
+    if person.display_name == shown:
+        raise Conflict("nothing_to_do", f"{person.name} is already shown as {shown}.")
+    person.display_name = shown
+    _note(session, now, "set_display_name", by, person)
+    return view_of(person)
 
 
 def _may_change(  # noqa: PLR0913 -- everything that the rule of who changes whom rests on
@@ -226,14 +236,15 @@ def _note(session: Session, now: datetime, act: str, by: Person | None, person: 
     ledger.append(session, at=now, act=act, actor=by.name if by else OWNER, body=body, personal={"person": person.name})
 
 
-def _view(person: Person) -> PersonView:
+def view_of(person: Person) -> PersonView:
     return PersonView(
         name=person.name,
         display_name=person.display_name,
         role=person.role,
         enabled=person.enabled,
         has_password=person.password_hash is not None,
-        groups=tuple(sorted(m.group.name for m in person.memberships)),
+        has_browsing=person.browsing_hash is not None,
+        groups=names_of(person),
     )
 
 

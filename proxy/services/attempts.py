@@ -54,6 +54,7 @@ def list_attempts(  # noqa: PLR0913 -- each is one filter
     person: str | None = None,
     device: str | None = None,
     verdict: str | None = None,
+    reference: str | None = None,
     limit: int = 100,
 ) -> list[AttemptView]:
     """The latest attempts first."""
@@ -68,6 +69,8 @@ def list_attempts(  # noqa: PLR0913 -- each is one filter
         query = query.where(AttemptRow.device == _device_filter(viewer, device))
     if verdict is not None:
         query = query.where(AttemptRow.verdict == _verdict(verdict))
+    if reference is not None:
+        query = query.where(AttemptRow.reference == clean(reference).upper())
     return [_hidden(_view(row), viewer.role) for row in session.scalars(query)]
 
 

@@ -16,7 +16,7 @@ FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=15)
 MOST_DOUBLINGS = 10  # the longest wait is reached long before
 MEMORY = timedelta(days=1)
-LONGEST_NAME = 64  # longer ones are nobody's, and not worth a row
+LONGEST_NAME = 80  # longer ones are nobody's, and not worth a row
 
 
 def demand_patience(session: Session, name: str, now: datetime) -> None:
@@ -31,6 +31,11 @@ def demand_patience(session: Session, name: str, now: datetime) -> None:
     )
 
 
+def has_failed(session: Session, name: str) -> bool:
+    """Whether there is anything to forget."""
+    return session.get(FailedSignIn, name[:LONGEST_NAME]) is not None
+
+
 def count_failure(session: Session, name: str, now: datetime) -> None:
     session.execute(delete(FailedSignIn).where(FailedSignIn.last_at < now - MEMORY))
     row = session.get(FailedSignIn, name[:LONGEST_NAME])
@@ -39,7 +44,7 @@ def count_failure(session: Session, name: str, now: datetime) -> None:
         session.add(row)
     row.failures += 1
     row.last_at = now
-    row.again_at = now + _wait(row.failures)
+    row.again_at = now + wait_after(row.failures)
     session.flush()
 
 
@@ -47,7 +52,8 @@ def forget(session: Session, name: str) -> None:
     session.execute(delete(FailedSignIn).where(FailedSignIn.name == name[:LONGEST_NAME]))
 
 
-def _wait(failures: int) -> timedelta:
+def wait_after(failures: int) -> timedelta:
+    """How long to wait after so many."""
     if failures <= FREE:
         return timedelta()
     doublings: int = min(failures - FREE - 1, MOST_DOUBLINGS)

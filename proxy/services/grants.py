@@ -16,10 +16,10 @@ from policies.model import Limits, Policy
 from policies.vocabulary import Role
 from proxy.record import ledger
 from proxy.services import subjects, targets, text
+from proxy.services.access import open_grants, subjects_of
 from proxy.services.errors import BadInput, Conflict, Refused, UnknownName
-from proxy.services.groups import open_grants
 from proxy.services.permission import Actor, permitted
-from proxy.store.models import AuthorisationRow, Group, Membership, Person
+from proxy.store.models import AuthorisationRow, Person
 from proxy.store.queries import value_of
 
 SLACK = timedelta(minutes=1)  # how far back "now" may lie when a command arrives
@@ -108,10 +108,10 @@ def revoke(session: Session, actor: Actor, grant_id: int, reason: str, now: date
     return _view(row, now)
 
 
-def revoke_all_of(session: Session, by: Person, person: Person, now: datetime) -> None:
-    """What was granted to a person ends with their account; whoever may disable it may do this."""
-    for row in open_grants(session, [Subject(SubjectKind.PERSON, person.name)], now):
-        _revoke(session, by, row, "the account was disabled", now)
+def revoke_all_of(session: Session, by: Person, subject: Subject, because: str, now: datetime) -> None:
+    """What was granted to somebody ends with their account, or the device; whoever may end that may do this."""
+    for row in open_grants(session, [subject], now):
+        _revoke(session, by, row, because, now)
 
 
 def list_grants(
@@ -124,7 +124,7 @@ def list_grants(
     if not include_ended:
         row = AuthorisationRow
         query = query.where(row.revoked_at.is_(None), row.lapsed_at.is_(None), row.ends_at > now)
-    own = _subjects_of(session, person) if person.role is Role.STAFF else frozenset()
+    own = subjects_of(person) if person.role is Role.STAFF else ()
     rows = [r for r in session.scalars(query) if person.role is not Role.STAFF or _subject(r) in own]
     return [_hidden(_view(row, now, catalogue), person.role) for row in rows]
 
@@ -214,12 +214,6 @@ def _note(  # noqa: PLR0913, PLR0917 -- the parts of a ledger row
 
 def _subject(row: AuthorisationRow) -> Subject:
     return Subject(row.subject_kind, row.subject_name)
-
-
-def _subjects_of(session: Session, person: Person) -> frozenset[Subject]:
-    query = select(Group.name).join(Group.memberships).where(Membership.person_id == person.id)
-    groups = (Subject(SubjectKind.GROUP, name) for name in session.scalars(query))
-    return frozenset((Subject(SubjectKind.PERSON, person.name), *groups))
 
 
 # Views

@@ -21,6 +21,15 @@ IN_WORDS: Mapping[Role, str] = MappingProxyType(
     }
 )
 
+MANAGED_BY: Mapping[Role, tuple[Role, ...]] = MappingProxyType(  # who may add and change people in a role
+    {
+        Role.SLT: (Role.SLT,),
+        Role.TECHNICIAN: (Role.SLT, Role.TECHNICIAN),
+        Role.NETWORK: (Role.SLT, Role.TECHNICIAN),
+        Role.STAFF: (Role.SLT, Role.TECHNICIAN),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

@@ -14,6 +14,8 @@ from policies.index import IPNetwork
 from policies.model import Policy
 from proxy.services import addresses
 from proxy.services.errors import BadInput, Refused, UnknownName
+from proxy.services.ground import Span
+from proxy.services.holdings import lies_in
 from proxy.services.permission import find_person
 from proxy.services.text import clean, quoted
 from proxy.store.models import Device, DeviceAddress, Group, Membership, Person
@@ -129,8 +131,8 @@ def _own_address(session: Session, person: Person, name: str, _policy: Policy) -
 
 
 def _own_network(session: Session, person: Person, name: str, policy: Policy) -> str | None:
-    ends = (end for network in _addresses_of(session, person) for end in (network[0], network[-1]))
-    return "has a device of yours in it" if any(policy.network_of(end).name == name for end in ends) else None
+    held = any(lies_in(Span.of(network), name, policy) for network in _addresses_of(session, person))
+    return "has a device of yours in it" if held else None
 
 
 def _addresses_of(session: Session, person: Person) -> list[IPNetwork]:

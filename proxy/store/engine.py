@@ -88,6 +88,13 @@ class Store:
                 session.execute(update(Generation).values(number=Generation.number + 1))
             session.commit()
 
+    @contextmanager
+    def rehearse(self) -> Iterator[Session]:
+        """A unit of work that shows what it would do: alone like any other, and never committed."""
+        with translated(str(self.place)), UnitOfWork(self._writers, expire_on_commit=False) as session:
+            session.connection()
+            yield session
+
     def generation(self) -> int:
         """A number that moves with every committed change to what a snapshot is made of. Cheap enough to poll."""
         if self._watch is None:

@@ -105,4 +105,7 @@ def _devices(session: Session, groups: _Groups) -> tuple[Device, ...]:
 
 def _members(session: Session, groups: _Groups) -> Mapping[str, Member]:
     people = session.scalars(select(models.Person).where(models.Person.enabled))
-    return {p.name: Member(role=p.role, groups=groups.of_person.get(p.id, frozenset())) for p in people}
+    return {
+        p.name: Member(role=p.role, groups=groups.of_person.get(p.id, frozenset()), browsing=p.browsing_id)
+        for p in people
+    }

@@ -1,24 +1,31 @@
 """The store's schema over time: where it stands, moving it forward, copying it away first.
 
 A schema is never changed in passing: a store that is older than the code says so, and waits for ``upgrade``.
+Every command looks, few upgrade: where the schema stands is read without Alembic, whose import takes a quarter of a
+second. So migrations are numbered, and a migration's file begins with its number.
 """
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from proxy.store.connection import Place, connect_sqlite, create_file, engine_for, writers
 from proxy.store.errors import StoreDamaged, StoreError, StoreNewer, StoreOlder, of_driver, of_system, translated
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+type Progress = Callable[[int, int], None]
+PAGES = 1024  # copied at a time: 4 MiB
 
 
 class SchemaState(StrEnum):
@@ -66,8 +73,11 @@ def status(url: str) -> SchemaStatus:
         engine.dispose()
 
 
-def backup(url: str, to: Path) -> None:
-    """Copy a SQLite store to a new file, 0600, while it is in use. PostgreSQL has its own ways, and is told so."""
+def backup(url: str, to: Path, progress: Progress | None = None) -> None:
+    """Copy a SQLite store to a new file, 0600, while it is in use. PostgreSQL has its own ways, and is told so.
+
+    ``progress`` hears how many pages are copied, of how many.
+    """
     place = Place.parse(url)
     if place.file is None:
         raise StoreError("A PostgreSQL store is backed up by its own tools.", f"Run: pg_dump --format=custom '{place}'")
@@ -79,7 +89,7 @@ def backup(url: str, to: Path) -> None:
         if not create_file(to):
             raise StoreError(f"{to} is already there, and is not overwritten.", "Name a new file.")
         try:
-            _copy(source, to)
+            _copy(source, to, progress)
         except BaseException:
             to.unlink(missing_ok=True)
             raise
@@ -99,21 +109,26 @@ def demand_current(connection: Connection, place: Place) -> None:
 
 
 def of(connection: Connection) -> SchemaStatus:
-    scripts = _scripts()
-    head = scripts.get_current_head() or ""
-    revision = MigrationContext.configure(connection).get_current_revision()
-    if revision == head:
+    known, revision = revisions(), _revision(connection)
+    if revision == known[-1]:
         state = SchemaState.CURRENT
     elif revision is None:
         state = SchemaState.EMPTY
     else:
-        known = any(script.revision == revision for script in scripts.walk_revisions())
-        state = SchemaState.OLDER if known else SchemaState.NEWER
-    return SchemaStatus(state=state, revision=revision, head=head)
+        state = SchemaState.OLDER if revision in known else SchemaState.NEWER
+    return SchemaStatus(state=state, revision=revision, head=known[-1])
 
 
-def configuration(connection: Connection) -> Config:
+def revisions() -> tuple[str, ...]:
+    """The schema's revisions that this code knows, oldest first."""
+    with migrations() as folder:
+        return tuple(sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*_*.py")))
+
+
+def configuration(connection: Connection) -> "Config":
     """Alembic's configuration for one connection; env.py works on just that."""
+    from alembic.config import Config  # noqa: PLC0415 -- see above
+
     config = Config()
     with migrations() as folder:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -126,9 +141,11 @@ def migrations() -> AbstractContextManager[Path]:
     return as_file(files("migrations"))
 
 
-def _scripts() -> ScriptDirectory:
-    with migrations() as folder:
-        return ScriptDirectory(folder)
+def _revision(connection: Connection) -> str | None:
+    """What Alembic wrote down."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _run_migrations(connection: Connection) -> None:
@@ -136,6 +153,8 @@ def _run_migrations(connection: Connection) -> None:
         raise StoreDamaged(
             "There are tables in that database which are not schoolgate's.", "Give schoolgate a database of its own."
         )
+    from alembic import command  # noqa: PLC0415 -- see above
+
     command.upgrade(configuration(connection), "head")
 
 
@@ -154,10 +173,18 @@ def _newer(place: Place) -> StoreNewer:
     return StoreNewer(f"The store {place} was written by a newer schoolgate than this one.")
 
 
-def _copy(source: sqlite3.Connection, to: Path) -> None:
+def _copy(source: sqlite3.Connection, to: Path, progress: Progress | None) -> None:
+    """One state of the store: the read transaction holds it, or each commit of another would begin the copy anew."""
+
+    def tell(_status: int, remaining: int, total: int) -> None:
+        if progress:
+            progress(total - remaining, total)
+
     try:
         with closing(sqlite3.connect(to, isolation_level=None)) as target:
-            source.backup(target)
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            source.backup(target, pages=PAGES, progress=tell)
             target.execute("PRAGMA journal_mode = DELETE")  # one file is the whole copy
         descriptor = os.open(to, os.O_RDONLY)
         try:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from policies.vocabulary import Role
 from proxy.record import ledger
-from proxy.services import accounts, grants
+from proxy.services import accounts, grants, groups
 from proxy.services.errors import BadInput, Conflict, NotPermitted, ServiceError, UnknownName
 from proxy.store.engine import Store
 from proxy.store.models import FailedSignIn, LedgerPersonal, LedgerRow, Person, SignIn
@@ -82,6 +82,40 @@ class TestFirstAccount:
         add(head, name="deputy")
         error = fails(store, accounts.set_password, None, name="head", password=GOOD, now=now, owner=True)
         assert isinstance(error, NotPermitted)
+
+    def test_the_only_one_disabled_is_enabled_by_the_owner(self, store, add, now):
+        """Even where somebody wrote so into the store; and what the owner does is in the ledger as theirs."""
+        add(owner=True)
+        with store.write() as session:
+            session.scalars(select(Person)).one().enabled = False
+        with store.write() as session:
+            assert accounts.set_enabled(session, None, name="head", enabled=True, now=now, owner=True).enabled
+            assert accounts.sign_in(session, "head", GOOD, now).name == "head"
+        with store.read() as session:
+            assert session.scalars(select(LedgerRow.act)).all() == ["add_person", "enable_person"]
+            actors = select(LedgerPersonal.value).where(LedgerPersonal.field == "actor")
+            assert set(session.scalars(actors)) == {ledger.canonical(accounts.OWNER)}
+
+    def test_the_owner_restores_only_slt_and_only_the_last(self, store, add, now):
+        """While another SLT account works the owner changes none; nor ever one that is not of SLT, nor disables."""
+        head = add(owner=True)
+        head = accounts.Actor(head.name, head.display_name, head.role)
+        add(head, name="deputy")
+        add(head, name="tech", role=Role.TECHNICIAN)
+        with store.write() as session:
+            accounts.set_enabled(session, head, name="deputy", enabled=False, now=now)
+        by_owner = {"now": now, "owner": True}
+        password = {"password": "another good one", **by_owner}
+        assert fails(store, accounts.set_enabled, None, name="deputy", enabled=True, **by_owner).exit_code == 3
+        assert fails(store, accounts.set_password, None, name="deputy", **password).exit_code == 3
+        assert fails(store, accounts.set_password, None, name="tech", **password).exit_code == 3
+        assert fails(store, accounts.set_enabled, None, name="head", enabled=False, **by_owner).exit_code == 3
+        with store.write() as session:
+            session.scalars(select(Person).where(Person.name == "head")).one().enabled = False
+        assert fails(store, accounts.set_password, None, name="tech", **password).exit_code == 3
+        with store.write() as session:
+            accounts.set_enabled(session, None, name="deputy", enabled=True, **by_owner)
+        assert fails(store, accounts.set_enabled, None, name="head", enabled=True, **by_owner).exit_code == 3
 
     def test_without_a_password_it_does_not_work_yet(self, store, add):
         """An SLT account that cannot sign in locks nobody out."""
@@ -197,7 +231,7 @@ class TestAdding:
             grants.grant(
                 session, head, who="group:governors", target="all", policy=policy, catalogue=catalogue, **window
             )
-        with pytest.raises(NotPermitted, match="group:governors holds an authorisation"):
+        with pytest.raises(NotPermitted, match="person:two under authorisation 1"):
             add(tech, name="two", role=Role.STAFF, groups_of=["governors"])
         add(head, name="two", role=Role.STAFF, groups_of=["governors"])
         add(tech, name="three", role=Role.STAFF, groups_of=["governors"], now=now + 60 * MINUTE)
@@ -319,11 +353,12 @@ class TestSessions:
         with school.read() as session:
             assert token not in session.scalars(select(SignIn.token_hash)).all()
 
-    def test_a_role_is_the_one_of_now(self, school, token, deputy, now):
-        """A session carries no role of its own."""
+    def test_a_new_role_ends_sessions(self, school, token, deputy, now):
+        """Whoever signed in with more, or less, to say signs in anew."""
         with school.write() as session:
             accounts.set_role(session, deputy, name="head", role=Role.NETWORK, now=now)
-        assert self.actor_of(school, token, now).role is Role.NETWORK
+        with pytest.raises(NotPermitted):
+            self.actor_of(school, token, now)
 
     def test_idle(self, school, token, now):
         """Being seen keeps a session; half an hour of nothing ends it."""
@@ -386,3 +421,16 @@ def test_disabling_revokes_what_was_granted(school, head, tech, now, policy, cat
         (view,) = grants.list_grants(session, head, now=now + MINUTE, include_ended=True)
         assert (view.state, view.revoked_by) == ("revoked", "tech")
         assert ledger.verify(session).intact
+
+
+def test_who_holds_a_grant_is_stood_in_for_by_nobody(school, head, tech, staff, now, policy, catalogue):
+    """A technician who set the password of somebody with a grant could sign in, and browse, as them; SLT may."""
+    with school.write() as session:
+        groups.change_groups(session, tech, name="j.smith", join=["governors"], now=now)
+        window = {"starts_at": now, "ends_at": now + 60 * MINUTE, "reason": "open day posts", "now": now}
+        grants.grant(session, head, who="group:governors", target="all", policy=policy, catalogue=catalogue, **window)
+    change = {"name": "j.smith", "password": GOOD}
+    assert fails(school, accounts.set_password, tech, now=now, **change).code == "widens_access"
+    with school.write() as session:
+        for actor, at in ((staff, now), (head, now), (tech, now + 60 * MINUTE)):
+            accounts.set_password(session, actor, now=at, **change)

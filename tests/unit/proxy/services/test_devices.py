@@ -1,5 +1,6 @@
 """Devices: who adds them, what they are known by, and that they are no way round SLT."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,8 @@ from sqlalchemy import select
 from proxy.record import ledger
 from proxy.services import devices, grants
 from proxy.services.devices import DeviceView
-from proxy.services.errors import BadInput, Conflict, NotPermitted, Refused, UnknownName
-from proxy.store.models import LedgerRow
+from proxy.services.errors import BadInput, Conflict, NotPermitted, Refused, ServiceError, UnknownName
+from proxy.store.models import DeviceAddress, LedgerRow, Membership
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_widening_waits_for_slt(add, grant, head, tech, who, changes):
     """A technician adds no device to a group or an owner that holds an authorisation; SLT do."""
     add(name="first", addresses=["10.20.0.1"], groups=["suite"])
     grant(who)
-    with pytest.raises(NotPermitted, match="holds an authorisation"):
+    with pytest.raises(NotPermitted, match="under authorisation 1"):
         add(tech, **changes)
     add(head, **changes)
 
@@ -133,3 +134,75 @@ def test_nobody_brings_a_device_of_their_own_under_a_grant_they_gave(add, grant,
     with school.read() as session:
         assert devices.list_devices(session, head) == []
     assert add(head, name="theirs", addresses=["10.99.0.7"], owner="deputy").owner == "deputy"
+
+
+class TestChanging:
+    @pytest.fixture
+    def change(self, school, tech, now, policy, add):
+        """A device, and changes of it in units of their own."""
+        add(addresses=["10.20.0.10", "10.20.0.11"], groups=["office"], owner="j.smith")
+
+        def change(actor=tech, name="office-3", **said):
+            with school.write() as session:
+                return devices.change_device(session, actor, name=name, now=now, policy=policy, **said)
+
+        return change
+
+    @pytest.mark.parametrize(
+        ("said", "changed"),
+        [
+            ({"addresses": ["10.20.0.12"]}, {"addresses": ("10.20.0.12",)}),
+            ({"addresses": ["10.20.0.11", "10.20.0.9"]}, {"addresses": ("10.20.0.9", "10.20.0.11")}),
+            ({"owner": "netops"}, {"owner": "netops"}),
+            ({"owner": devices.NOBODY}, {"owner": None}),
+            ({"join": ["choir"], "leave": ["office"]}, {"groups": ("choir",)}),
+            ({"rename": "Office-4"}, {"name": "office-4"}),
+        ],
+    )
+    def test_changed(self, school, change, tech, said, changed):
+        """What is said, and nothing else; the ledger has what it was."""
+        expected = DeviceView(
+            name="office-3", addresses=("10.20.0.10", "10.20.0.11"), groups=("office",), owner="j.smith"
+        )
+        expected = replace(expected, **changed)
+        assert change(**said) == expected
+        with school.read() as session:
+            assert devices.list_devices(session, tech) == [expected]
+            assert session.scalars(select(LedgerRow.act)).all() == ["add_device", "change_device"]
+            assert ledger.verify(session).intact
+
+    @pytest.mark.parametrize(
+        ("said", "code"),
+        [
+            ({"addresses": ["10.20.0.11", "10.20.0.10"]}, "nothing_to_do"),
+            ({}, "nothing_to_do"),
+            ({"addresses": []}, "no_address"),
+            ({"addresses": ["10.20.0.1"]}, "address_taken"),
+            ({"owner": "nobody.here"}, "unknown_person"),
+            ({"rename": "office-1"}, "name_taken"),
+            ({"rename": "no spaces"}, "bad_name"),
+            ({"name": "office-9", "owner": "netops"}, "unknown_device"),
+            ({"leave": ["choir"]}, "not_a_member"),
+        ],
+    )
+    def test_wrong(self, school, add, change, tech, said, code):
+        """Refused, and all stays as it was."""
+        add(name="office-1", addresses=["10.20.0.1"])
+        with school.read() as session:
+            before = devices.list_devices(session, tech)
+        with pytest.raises(ServiceError) as caught:
+            change(**said)
+        assert caught.value.code == code
+        with school.read() as session:
+            assert devices.list_devices(session, tech) == before
+
+    def test_removed(self, school, change, tech, now, policy):
+        """Gone with its addresses and memberships, which others may have then."""
+        with school.write() as session:
+            devices.remove_device(session, tech, name="Office-3", now=now, policy=policy)
+        with school.read() as session:
+            assert devices.list_devices(session, tech) == []
+            assert [*session.scalars(select(DeviceAddress)), *session.scalars(select(Membership))] == []
+            assert session.scalars(select(LedgerRow.act)).all() == ["add_device", "remove_device"]
+        with pytest.raises(UnknownName):
+            change(owner="netops")

@@ -144,8 +144,10 @@ class TestGranting:
         assert count(school) == 0
 
     def test_a_reason_is_made_safe(self, grant):
-        """Lines and controls do not reach the record or a terminal."""
-        assert grant(reason="open\nday\x1b[2J posts").reason == "open day[2J posts"
+        """Lines and controls do not reach the record or a terminal: these are joined, those refused."""
+        assert grant(reason="open\nday posts").reason == "open day posts"
+        with pytest.raises(BadInput, match=r"character 9 is U\+001B, a control character"):
+            grant(reason="open day\x1b[2J posts")
 
 
 @pytest.mark.usefixtures("owned")

@@ -1,5 +1,7 @@
 """Passwords: long, not obvious, the same work for nobody."""
 
+import re
+
 import argon2
 import pytest
 
@@ -38,6 +40,8 @@ def test_nobody_costs_the_same() -> None:
         ("schoolgate!!", "first passwords"),
         ("j.smith2026", "first passwords"),
         ("ababababababab", "too few characters"),
+        ("bramble\x00teapot", "Character 8 is a control character, U\\+0000"),
+        ("bramble\tteapot", "Character 8 is a control character, U\\+0009"),
     ],
 )
 def test_bad_passwords(password: str, why: str) -> None:
@@ -48,15 +52,34 @@ def test_bad_passwords(password: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["correct password horse", "x" * 1000 + "abc", "\udce9ric the half bee", "ключ от дома"]
+    "password",
+    ["correct password horse", "x" * 1000 + "abc", "\udce9ric the half bee", "ключ от дома", "a:colon:or two"],
 )
 def test_good_passwords(password: str) -> None:
     """An obvious word among others, any length, any script, even bytes that are no text."""
     assert passwords.verified(password, passwords.hashed(password, name="head"))
 
 
+@pytest.mark.parametrize("long", ["x" * 10**6, "\u0301\u0316" * 10**6])
+def test_a_megabyte(long: str) -> None:
+    """Is no password, and costs no more than another: composing piled-up accents would take minutes."""
+    with pytest.raises(BadInput, match="at most 1024"):
+        passwords.hashed(long, name="head")
+    assert not passwords.verified(long, passwords.hashed(GOOD, name="head"))
+
+
+def test_made_up() -> None:
+    """Twelve letters in groups, different each time, good enough to be kept."""
+    made = {passwords.generated() for _ in range(100)}
+    assert len(made) == 100
+    assert all(re.fullmatch(r"[bcdfghjkmnp-tv-xz]{4}(-[bcdfghjkmnp-tv-xz]{4}){2}", password) for password in made)
+    one = made.pop()
+    assert passwords.verified(one, passwords.hashed(one, name="head"))
+
+
 def test_composed_or_not() -> None:
-    """The same letters typed another way are the same password."""
+    """The same letters, or blanks, typed another way are the same password."""
+    assert passwords.verified("three\u00a0random words", passwords.hashed(GOOD, name="head"))
     assert passwords.verified("cafe\u0301 au lait", passwords.hashed("caf\u00e9 au lait", name="head"))
 
 

@@ -40,6 +40,17 @@ def test_a_failed_unit_leaves_nothing(store: Store) -> None:
     assert names(store) == []
 
 
+def test_a_rehearsal_leaves_nothing(store: Store) -> None:
+    """It sees what it would do, and neither that nor the generation stays."""
+    before = store.generation()
+    with store.rehearse() as session:
+        session.add(Group(name="a"))
+        session.flush()
+        assert session.scalars(select(Group.name)).all() == ["a"]
+    assert names(store) == []
+    assert store.generation() == before
+
+
 def test_reading_cannot_write(store: Store) -> None:
     """A unit of reading that writes is refused by the database."""
     with pytest.raises(StoreReadOnly), store.read() as session:

@@ -49,6 +49,10 @@ def request(**changes):
     return models.AccessRequestRow(**{**fields, **changes})
 
 
+def waiting(**changes):
+    return models.WaitingChange(**{"act": "join", "body": "{}", "asked_by_id": 1, "asked_at": NOW, **changes})
+
+
 def attempt(**changes):
     fields = {
         "reference": "AAAA-BBBB-CCCC-DDDD",
@@ -82,6 +86,8 @@ def session(store: Store):
 VIOLATIONS: list[tuple[str, Callable[[], list[models.Base]]]] = [
     ("uq_people_site_name", lambda: [person(display_name="Another")]),
     ("ck_people_named", lambda: [person(name="")]),
+    ("ck_people_browsing_whole", lambda: [person(name="b", browsing_hash="h")]),
+    ("ck_people_browsing_whole", lambda: [person(name="b", browsing_id="i")]),
     ("uq_groups_site_name", lambda: [models.Group(name="governors")]),
     ("ck_groups_named", lambda: [models.Group(name="")]),
     ("uq_devices_site_name", lambda: [device()]),
@@ -128,6 +134,19 @@ VIOLATIONS: list[tuple[str, Callable[[], list[models.Base]]]] = [
         lambda: [request(state=RequestState.APPROVED, decided_at=NOW, decided_by_id=1)],
     ),
     ("fk_access_requests_requester_id_people", lambda: [request(requester_id=99)]),
+    ("ck_waiting_changes_named", lambda: [waiting(act="")]),
+    ("ck_waiting_changes_decided_once", lambda: [waiting(state=RequestState.REFUSED)]),
+    ("ck_waiting_changes_decided_once", lambda: [waiting(decided_at=NOW, decided_by_id=1)]),
+    ("ck_waiting_changes_decided_by_someone", lambda: [waiting(state=RequestState.REFUSED, decided_at=NOW)]),
+    (
+        "ck_waiting_changes_not_by_oneself",
+        lambda: [waiting(state=RequestState.APPROVED, decided_at=NOW, decided_by_id=1)],
+    ),
+    ("fk_waiting_changes_asked_by_id_people", lambda: [waiting(asked_by_id=99)]),
+    (
+        "fk_waiting_changes_decided_by_id_people",
+        lambda: [waiting(state=RequestState.REFUSED, decided_at=NOW, decided_by_id=99)],
+    ),
     ("uq_attempts_reference", lambda: [attempt(), attempt()]),
     ("ck_attempts_counted", lambda: [attempt(count=0)]),
     ("ck_attempts_last_after_first", lambda: [attempt(last_at=NOW - HOUR)]),
@@ -179,6 +198,7 @@ WORDS = [
     ("authorisations", "target_kind"),
     ("access_requests", "target_kind"),
     ("access_requests", "state"),
+    ("waiting_changes", "state"),
     ("attempts", "verdict"),
 ]
 
@@ -205,7 +225,8 @@ def test_rule(session: Session, constraint: str, rows: Callable[[], list[models.
 def test_words(session: Session, table: str, column: str) -> None:
     """A word that is not in the vocabulary is refused, whoever writes it."""
     decided = {"state": RequestState.WITHDRAWN, "decided_at": NOW, "decided_by_id": 1}
-    session.add_all([authorisation(), request(target_kind=TargetKind.SERVICE, target_name="x", **decided), attempt()])
+    asked = request(target_kind=TargetKind.SERVICE, target_name="x", **decided)
+    session.add_all([authorisation(), asked, waiting(**decided), attempt()])
     session.flush()
     nonsense = update(models.METADATA.tables[table]).values({column: literal_column("'nonsense'")})
     with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"):

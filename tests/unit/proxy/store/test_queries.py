@@ -37,6 +37,7 @@ def authorisation(starts_at: datetime, ends_at: datetime, **changes) -> models.A
 def peopled(store: Store) -> Store:
     with store.write() as session:
         head = models.Person(name="head", display_name="Head", role=Role.SLT, added_at=NOW)
+        head.browsing_hash, head.browsing_id = "hash", "first"
         gone = models.Person(name="gone", display_name="Gone", role=Role.STAFF, enabled=False, added_at=NOW)
         session.add_all([head, gone])
         session.flush()
@@ -49,11 +50,11 @@ def peopled(store: Store) -> Store:
 
 
 def test_people_and_devices(peopled: Store) -> None:
-    """Enabled people and every device, each with their groups."""
+    """Enabled people with the id of their browsing credential, and every device, each with their groups."""
     with peopled.read() as session:
         parts = snapshot_parts(session, NOW)
     governors = frozenset({"governors"})
-    assert parts.members == {"head": Member("slt", governors)}
+    assert parts.members == {"head": Member("slt", governors, browsing="first")}
     addresses = (ip_network("10.20.0.10/32"), ip_network("2001:db8::/64"))
     assert parts.devices == (Device("office-3", addresses, governors),)
     assert parts.authorisations == ()

@@ -19,6 +19,9 @@ from proxy.store.errors import StoreDamaged, StoreError, StoreNewer, StoreOlder
 from proxy.store.models import METADATA, Group
 from proxy.store.schema import SchemaState
 
+with schema.migrations() as folder:
+    HEAD = ScriptDirectory(folder).get_current_head()
+
 
 def execute(url: str, *statements: str) -> None:
     engine = engine_for(Place.parse(url))
@@ -33,6 +36,13 @@ def test_made_from_nothing(empty_url: str) -> None:
     Store.open(empty_url, create=True).close()
     assert schema.status(empty_url).state is SchemaState.CURRENT
     Store.open(empty_url, create=True).close()
+
+
+def test_revisions_are_alembics() -> None:
+    """What is read off the files' names is what Alembic reads in them."""
+    with schema.migrations() as folder:
+        walked = [script.revision for script in ScriptDirectory(folder).walk_revisions()]
+    assert schema.revisions() == tuple(reversed(walked))
 
 
 def test_models_are_the_migrations(store_url: str) -> None:
@@ -120,7 +130,7 @@ def test_a_failed_upgrade_changes_nothing(store_url: str, tmp_path: Path, monkey
     )
     with pytest.raises(StoreError):
         schema.upgrade(store_url)
-    assert schema.status(store_url).revision == "0001"
+    assert schema.status(store_url).revision == HEAD
     engine = engine_for(Place.parse(store_url))
     assert "colour" not in [column["name"] for column in inspect(engine).get_columns("groups")]
     engine.dispose()
@@ -152,6 +162,28 @@ def test_backup(tmp_path: Path) -> None:
         assert connection.execute("SELECT name FROM groups").fetchall() == [("governors",)]
 
 
+def test_a_backup_goes_on_while_others_commit(tmp_path: Path) -> None:
+    """Each commit of others leaves the copy as it began, and its progress goes only forward."""
+    url, copy = f"sqlite:///{tmp_path}/a.db", tmp_path / "b.db"
+    store, told = Store.open(url, create=True), []
+    with store.write() as session:
+        session.add_all(Group(name=f"{number}-{'x' * 2000}") for number in range(5 * schema.PAGES))
+
+    def meanwhile(done: int, total: int) -> None:
+        told.append((done, total))
+        assert len(told) < 100, "it begins again and again"
+        with store.write() as session:
+            session.add(Group(name=f"late {len(told)}"))
+
+    schema.backup(url, copy, meanwhile)
+    store.close()
+    assert len(told) > 2
+    assert told == sorted(told)
+    assert len({total for _, total in told}) == 1
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM groups WHERE name LIKE 'late %'").fetchone() == (0,)
+
+
 def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
     """A file that is there is somebody's."""
     url = f"sqlite:///{tmp_path}/a.db"
@@ -174,7 +206,7 @@ MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
+revision = "9000"
 down_revision = "{head}"
 
 
@@ -187,6 +219,5 @@ def add_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) 
     """From now on the code is one migration further."""
     with schema.migrations() as folder:
         shutil.copytree(folder, tmp_path / "migrations")
-        head = ScriptDirectory(folder).get_current_head()
-    (tmp_path / "migrations" / "versions" / "0002_later.py").write_text(MIGRATION.format(head=head, change=change))
+    (tmp_path / "migrations" / "versions" / "9000_later.py").write_text(MIGRATION.format(head=HEAD, change=change))
     monkeypatch.setattr(schema, "migrations", lambda: nullcontext(tmp_path / "migrations"))
