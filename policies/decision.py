@@ -1,6 +1,7 @@
 """The one decision (law 3): Attempt + Snapshot + now -> Decision. First match wins:
 
-0. Nothing judgeable (no name, not TLS or HTTP, malformed, an address literal, a port that is not allowed): denied,
+0. Credentials that stand for nobody any more (a new password, a disabled account): denied.
+   Nothing judgeable (no name, not TLS or HTTP, malformed, an address literal, a port that is not allowed): denied,
    unless the policy lists the destination. The school's own networks and names: passed, from networks that reach them.
 1. Locked categories and services: denied; no authorisation opens them.
 2. A live authorisation that covers subject and target: allowed.
@@ -33,6 +34,7 @@ ALLOW, DENY = Verdict.ALLOW, Verdict.DENY
 UNJUDGEABLE = frozenset(
     {Reason.NO_SERVER_NAME, Reason.NOT_TLS, Reason.ADDRESS_LITERAL, Reason.MALFORMED, Reason.PORT_NOT_ALLOWED}
 )
+FREE = frozenset({Reason.INTERNAL, Reason.EXEMPT})  # what passes where people must sign in and have not
 # The reasons of the policy, which observing lifts. Not what guards machines (ports, internal) or cannot be passed on.
 OBSERVABLE = frozenset(
     {
@@ -55,6 +57,7 @@ class Attempt:
 
     ``destination`` is what was asked for (CONNECT or request line: ``explicit``) or where the packet was going.
     ``server_name`` is the name shown after that: SNI, or the Host header. ``fault`` is what a parser found wrong.
+    ``person`` is who the client has shown to be, and ``credential`` which credential of theirs that rests on.
     """
 
     address: IPAddress
@@ -64,6 +67,7 @@ class Attempt:
     explicit: bool
     server_name: HostName | None = None
     person: str | None = None
+    credential: str | None = None
     fault: Reason | None = None
 
     @property
@@ -134,6 +138,13 @@ def unrecordable(decision: Decision) -> Decision:
     return decision._replace(verdict=DENY, reason=Reason.NOT_RECORDABLE)
 
 
+def unsigned(decision: Decision) -> Decision:
+    """What is open to somebody who has to sign in and has not: the school's own, and what the policy exempts."""
+    if not decision.allowed or decision.reason in FREE:
+        return decision
+    return decision._replace(verdict=DENY, reason=Reason.BAD_CREDENTIALS, authorisation=None, would_be=None)
+
+
 def next_change(snapshot: Snapshot, now: datetime) -> datetime | None:
     """The next moment after ``now`` at which time alone may change a verdict, None if there is none."""
     policy = snapshot.policy
@@ -154,11 +165,18 @@ class _Judge:
 
     def decision(self) -> Decision:
         attempt = self.attempt
+        if attempt.credential is not None and not self._proven():
+            return self._decision(DENY, Reason.BAD_CREDENTIALS, attempt.server_name or attempt.destination)
         if (fault := attempt.fault or self._fault()) is not None:
             return self._listed(fault) or self._decision(DENY, fault, attempt.server_name or attempt.destination)
         return self._judge_names()
 
     # 0. What cannot be judged by a name alone
+
+    def _proven(self) -> bool:
+        """A connection rests on the credential it was opened with, for as long as that stands for its person."""
+        member = self.who.member
+        return member is not None and member.browsing == self.attempt.credential
 
     def _fault(self) -> Reason | None:
         attempt = self.attempt

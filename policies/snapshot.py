@@ -32,10 +32,14 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person as a decision needs them: their role and groups. Disabled people are not members."""
+    """A person as a decision needs them: their role and groups. Disabled people are not members.
+
+    ``browsing`` names the credential that stands for them on the wire now; None: they have none.
+    """
 
     role: str
     groups: frozenset[str] = frozenset()
+    browsing: str | None = None
 
 
 class Who(NamedTuple):
@@ -130,6 +134,13 @@ class Snapshot:
     @cached_property
     def coverage(self) -> Coverage:
         return Coverage(self.authorisations)
+
+    @cached_property
+    def personal(self) -> tuple[Authorisation, ...]:
+        """The authorisations of people: those whose subject is a member, or a group with a member in it."""
+        groups = frozenset(group for member in self.members.values() for group in member.groups)
+        people = {SubjectKind.PERSON: self.members, SubjectKind.GROUP: groups}
+        return tuple(a for a in self.authorisations if a.subject.name in people.get(a.subject.kind, ()))
 
     @cached_property
     def _devices(self) -> AddressIndex[Device]:

@@ -4,4 +4,4 @@ import os
 
 from proxy import settings, stock  # modules, not functions: mitmproxy takes a name such as ``load`` here for a hook
 
-addons = [stock.Stock.from_settings(settings.load(os.environ).settings)]
+addons = [stock.Stock.under_mitmdump(settings.load(os.environ).settings)]

@@ -8,15 +8,22 @@ from mitmproxy import ctx, options
 from mitmproxy.addons.core import Core
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
+from mitmproxy.proxy.mode_specs import RegularMode, TransparentMode
 
 from proxy.ca.errors import CaError
+from proxy.own_certificate import OwnCertificateError
 from proxy.settings import Listener, ListenMode, Settings
 from proxy.stock import Stock
+from proxy.tls_listener import ExplicitTlsMode
 
 logger = logging.getLogger(__name__)
 
 WRONG_USE = 2
-MODES = {ListenMode.EXPLICIT: "regular", ListenMode.TRANSPARENT: "transparent"}
+MODES = {
+    ListenMode.EXPLICIT: RegularMode.type_name,
+    ListenMode.EXPLICIT_TLS: ExplicitTlsMode.type_name,
+    ListenMode.TRANSPARENT: TransparentMode.type_name,
+}
 
 
 def main(settings: Settings) -> int:
@@ -28,7 +35,7 @@ def main(settings: Settings) -> int:
     logging.getLogger("mitmproxy").setLevel(logging.CRITICAL)  # it names hosts; what matters we log ourselves
     try:
         return asyncio.new_event_loop().run_until_complete(_serve(settings))
-    except (CaError, OSError, ValueError) as error:
+    except (CaError, OwnCertificateError, OSError, ValueError) as error:
         logger.critical("%s", error)
         return WRONG_USE
 

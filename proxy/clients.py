@@ -10,8 +10,10 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Network
+from time import monotonic
 
 from mitmproxy import connection, ctx
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -19,7 +21,10 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from policies.names import IPAddress
 from policies.vocabulary import Outcome
 from proxy.judging import Ticket
+from proxy.persons import NOBODY, Standing
 
+SILENT_FOR = 60.0  # seconds; browsers open connections that they may never use
+TYPING_FOR = 180.0  # seconds for a name and a password
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time
 
 
@@ -29,9 +34,14 @@ class Client:
 
     connection: connection.Client
     address: IPAddress
-    since: float
-    heard: bool = False
+    since: float  # it was let in, or it began to speak, or we last answered
+    heard: bool = False  # it has begun to say what it wants
+    patience: float = SILENT_FOR  # seconds for which it may say nothing
     writer: asyncio.StreamWriter | None = None
+    standing: Standing = NOBODY  # behind what it asks for now
+    challenges: int = 0
+    is_behind_tls: bool = False  # its TLS with the gateway itself is ended here: what follows is for the gateway
+    is_tunnel: bool = False  # a CONNECT succeeded: what follows is for the origin
     asked: tuple[str, int] | None = None  # a CONNECT that nothing followed yet
     current: Ticket | None = None
     shown: Ticket | None = None
@@ -41,10 +51,33 @@ class Client:
     cut: bool = False
     live: list[Ticket] = field(default_factory=list)
 
+    def hear(self) -> None:
+        """It speaks: from its first byte on it has so long to finish."""
+        if not self.heard:
+            self.heard, self.since = True, monotonic()
+
+    def attend(self, patience: float = SILENT_FOR) -> None:
+        """It is answered, or is to wait for us: the next word is its own to begin, in its own time."""
+        self.heard, self.since, self.patience = False, monotonic(), patience
+
     @property
     def is_sending(self) -> bool:
         """Whether bytes for the client are queued: until they are gone the connection is open, whoever let go."""
         return self.writer is not None and self.writer.transport.get_write_buffer_size() > 0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Read nothing more of it while something is found out."""
+        self.pause()
+        try:
+            yield
+        finally:
+            self.resume()
+
+    def close(self) -> None:
+        """Once what is queued is sent. mitmproxy leaves it open if it is cancelled while it waits for its own lock."""
+        if self.writer is not None:
+            self.writer.close()
 
     def pause(self) -> None:
         """Read nothing more of it for now: what it sends meanwhile waits in its own kernel."""
@@ -99,11 +132,11 @@ class Clients:
         return self._per_place[_place(address)]
 
 
-def writer_of(client: connection.Client) -> asyncio.StreamWriter | None:
-    """The stream that mitmproxy writes a client's bytes to."""
+def writer_of(client: connection.Client, to: connection.Connection | None = None) -> asyncio.StreamWriter | None:
+    """The stream that mitmproxy writes a client's bytes to, or those for one of its servers."""
     proxyserver = ctx.master.addons.get("proxyserver")
     handler = proxyserver.connections.get(client.id) if proxyserver is not None else None
-    transport = handler.transports.get(client) if handler is not None else None
+    transport = handler.transports.get(to or client) if handler is not None else None
     return transport.writer if transport is not None and isinstance(transport.writer, asyncio.StreamWriter) else None
 
 

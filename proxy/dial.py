@@ -8,8 +8,8 @@ the ranges below and the gateway itself; the policy's ``internal`` networks are 
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from ipaddress import IPv4Address, ip_network
 
 from policies.decision import Attempt, Decision
@@ -55,24 +55,39 @@ class DialError(Exception):
 
 
 class Turns:
-    """So many at a time for each client: one that asks for slow names waits for itself, not others for it."""
+    """So many questions at a time for each client: one that asks for slow names waits for itself, not others for it.
+
+    A question keeps its turn until it is answered, though whoever asked has hung up: it is being asked all the same.
+    """
 
     def __init__(self, at_a_time: int) -> None:
         self._at_a_time = at_a_time
         self._semaphores: dict[IPAddress, asyncio.Semaphore] = {}
         self._holding: Counter[IPAddress] = Counter()
 
-    @asynccontextmanager
-    async def of(self, client: IPAddress) -> AsyncIterator[None]:
+    async def ask[T](self, client: IPAddress, question: Callable[[], Coroutine[None, None, T]]) -> T:
         semaphore = self._semaphores.setdefault(client, asyncio.Semaphore(self._at_a_time))
         self._holding[client] += 1
         try:
-            async with semaphore:
-                yield
+            await semaphore.acquire()
+        except BaseException:
+            self._leave(client)
+            raise
+        return await asyncio.shield(asyncio.ensure_future(self._answered(client, semaphore, question)))
+
+    async def _answered[T](
+        self, client: IPAddress, semaphore: asyncio.Semaphore, question: Callable[[], Coroutine[None, None, T]]
+    ) -> T:
+        try:
+            return await question()
         finally:
-            self._holding[client] -= 1
-            if not self._holding[client]:
-                del self._holding[client], self._semaphores[client]
+            semaphore.release()
+            self._leave(client)
+
+    def _leave(self, client: IPAddress) -> None:
+        self._holding[client] -= 1
+        if not self._holding[client]:
+            del self._holding[client], self._semaphores[client]
 
 
 class Dialler:
@@ -89,9 +104,9 @@ class Dialler:
             raise DialError(Outcome.UNRESOLVABLE, "there is nothing to dial")
         original, port = attempt.destination, attempt.port
         listed = decision.reason in (Reason.EXEMPT, Reason.INTERNAL)
+        answers: Sequence[IPAddress]
         if isinstance(decision.host, str):
-            async with self._turns.of(attempt.address):
-                answers = await self._resolve(decision.host)
+            answers = await self._turns.ask(attempt.address, partial(self._resolve, decision.host))
         else:
             answers = (decision.host,)
         allowed = [a for a in answers if self._may_dial(a, port, policy, listed=listed and a == decision.host)]

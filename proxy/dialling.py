@@ -4,32 +4,27 @@ A client is read no further while its name is resolved and its connection made: 
 own kernel, not in our memory.
 """
 
-from collections.abc import Callable
-
 from mitmproxy.proxy import server_hooks
 
 from policies.vocabulary import Outcome
-from proxy.clients import Clients
+from proxy.clients import writer_of
+from proxy.desk import Desk
 from proxy.dial import DialError, Dialler
 from proxy.guarding import guarded, guarded_dial, nothing
-from proxy.judging import Judge
 
 
 class Dialling:
-    """The addon's hooks around a dial. ``fault`` counts and logs what goes wrong in them."""
+    """The addon's hooks around a dial."""
 
     name = "schoolgate-dialling"
 
-    def __init__(
-        self, judge: Judge, clients: Clients, dialler: Dialler, fault: Callable[[str, BaseException], None]
-    ) -> None:
-        self._judge, self._clients, self._dialler = judge, clients, dialler
-        self.fault = fault
+    def __init__(self, desk: Desk, dialler: Dialler) -> None:
+        self.desk, self._dialler = desk, dialler
 
     @guarded_dial
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Open the way for the ticket that was just allowed, once, and to where its own name leads."""
-        client, snapshot = self._clients.known(data.client), self._judge.snapshot
+        client, snapshot = self.desk.clients.known(data.client), self.desk.judge.snapshot
         ticket = client.current
         if ticket is None or snapshot is None or not ticket.decision.allowed or ticket.dialled:
             return
@@ -47,11 +42,17 @@ class Dialling:
 
     @guarded(nothing)
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
-        self._clients.known(data.client).resume()
+        self.desk.clients.known(data.client).resume()
+
+    @guarded(nothing)
+    def server_disconnected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        writer = writer_of(data.client, data.server)  # mitmproxy forgot it: as with a client, see Client.close
+        if writer is not None:
+            writer.close()
 
     @guarded(nothing)
     def server_connect_error(self, data: server_hooks.ServerConnectionHookData) -> None:
-        client = self._clients.get(data.client)
+        client = self.desk.clients.get(data.client)
         if client is None:
             return
         client.resume()

@@ -10,9 +10,11 @@ from policies.decision import Attempt, Destination
 from policies.names import HostName, InvalidName, IPAddress, address_literal, host_name, normal_address
 from policies.vocabulary import Protocol, Reason
 from proxy.lane.first_bytes import FirstBytes
+from proxy.tls_listener import ExplicitTlsMode
 
+PROXY_AUTHORIZATION = "proxy-authorization"
 HOP_BY_HOP = frozenset(  # RFC 9110 section 7.6.1
-    {"connection", "keep-alive", "te", "upgrade", "http2-settings", "proxy-connection", "proxy-authorization"}
+    {"connection", "keep-alive", "te", "upgrade", "http2-settings", "proxy-connection", PROXY_AUTHORIZATION}
 )
 HTTP_1 = (b"HTTP/1.0", b"HTTP/1.1")
 NEVER_STRIPPED = frozenset({"host", "content-length", "transfer-encoding"})  # a client may not unframe its own body
@@ -25,6 +27,11 @@ def client_address(client: connection.Client) -> IPAddress:
 def is_explicit(client: connection.Client) -> bool:
     """Whether the client speaks to the proxy, so that where it wants to go is its own word."""
     return isinstance(client.proxy_mode, mode_specs.RegularMode)
+
+
+def is_behind_tls(client: connection.Client) -> bool:
+    """Whether the client speaks TLS to the proxy itself."""
+    return isinstance(client.proxy_mode, ExplicitTlsMode)
 
 
 def destination_of(host: str) -> Destination:
@@ -122,6 +129,18 @@ def _host_header(request: http.Request) -> tuple[HostName | None, Reason | None]
 def _without_port(authority: str) -> str:
     host, colon, port = authority.rpartition(":")
     return host if colon and port.isascii() and port.isdigit() and not host.endswith(":") else authority
+
+
+def take_credentials(request: http.Request) -> str | None:
+    """What was sent in ``Proxy-Authorization``; the request holds it no more, so that it goes nowhere else.
+
+    Two of them are none: who would be meant is anybody's guess.
+    """
+    sent = request.headers.get_all(PROXY_AUTHORIZATION)
+    if not sent:
+        return None
+    del request.headers[PROXY_AUTHORIZATION]
+    return sent[0] if len(sent) == 1 else ""
 
 
 def strip_hop_by_hop(request: http.Request) -> None:

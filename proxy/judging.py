@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
 
-from policies.decision import Attempt, Decision, decide, refusal, unrecordable
+from policies.asking import would_ask
+from policies.decision import Attempt, Decision, decide, refusal, unrecordable, unsigned
 from policies.snapshot import Snapshot
 from policies.vocabulary import Kind, Outcome, Reason
 from proxy.metrics import Metrics
@@ -55,18 +56,23 @@ class Ticket:
 
 
 class Judge:
-    """Decides on the current snapshot, counts and journals. ``clock`` gives aware UTC times."""
+    """Decides on the current snapshot, counts and journals. ``clock`` gives aware UTC times.
 
-    def __init__(
+    ``must_sign_in``: whoever speaks to the proxy itself has to say who they are (``proxy_auth = required``).
+    """
+
+    def __init__(  # noqa: PLR0913 -- the parts it speaks to, named
         self,
         reader: SnapshotReader,
         journal: JournalWriter,
         metrics: Metrics,
         reference_key: bytes,
         clock: Callable[[], datetime] = utc_now,
+        *,
+        must_sign_in: bool = False,
     ) -> None:
         self._reader, self._journal, self._metrics = reader, journal, metrics
-        self._reference_key, self._clock = reference_key, clock
+        self._reference_key, self._clock, self._must_sign_in = reference_key, clock, must_sign_in
         self._instance = secrets.token_hex(6)
         self._numbers = itertools.count(1)
 
@@ -78,7 +84,7 @@ class Judge:
         """Decide an attempt. The ticket says what was decided; its event is in the journal."""
         now = self._clock()
         began = perf_counter()
-        decision = decide(attempt, self.snapshot, now)
+        decision = self._decide(attempt, now)
         self._metrics.decision_seconds.observe(perf_counter() - began)
         return self._issue(attempt, decision, now)
 
@@ -86,9 +92,17 @@ class Judge:
         """A refusal that the policy did not ask for (an internal error, too busy), recorded like any other."""
         return self._issue(attempt, refusal(reason, attempt), self._clock())
 
+    def foresee(self, attempt: Attempt) -> Decision:
+        """What would be decided now. Counts and journals nothing: nobody acts on it yet."""
+        return self._decide(attempt, self._clock())
+
     def judge_again(self, ticket: Ticket) -> Decision:
-        """What would be decided now. Journals nothing: the attempt was decided once."""
-        return decide(ticket.attempt, self.snapshot, self._clock())
+        """What would be decided now of an attempt that was decided, once, before."""
+        return self.foresee(ticket.attempt)
+
+    def would_ask(self, attempt: Attempt) -> bool:
+        """Whether saying who they are could open it for somebody."""
+        return would_ask(attempt, self.snapshot, self._clock())
 
     def classify(self, ticket: Ticket, kind: Kind) -> str:
         """Say whether a person went there; the first request decides. Gives the reference that its page shows."""
@@ -121,6 +135,10 @@ class Judge:
                 seconds=seconds,
             )
         )
+
+    def _decide(self, attempt: Attempt, now: datetime) -> Decision:
+        decision = decide(attempt, self.snapshot, now)
+        return unsigned(decision) if self._must_sign_in and attempt.explicit and attempt.person is None else decision
 
     def _issue(self, attempt: Attempt, decision: Decision, now: datetime) -> Ticket:
         identifier = f"{self._instance}-{next(self._numbers)}"

@@ -1,4 +1,5 @@
 """The keeper: the one process that opens the store. Policy, catalogue, store in, snapshot out; journals in, rows out.
+Whose a browsing password is, it tells the other processes when they ask.
 
 It works in steps, each guarded: one that fails is counted, logged once and tried again, and the others go on. It
 vouches for the snapshot only while the store answers. With the store away, enforcement lives on the last snapshot, a
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from policies.loading import PolicyError
 from proxy.figures import KeeperFigures, count_changes
 from proxy.files import lock_file, private_directory
+from proxy.identity.verifying import Verifier, VerifyingServer
 from proxy.metrics import KeeperMetrics
 from proxy.policy_files import PolicyFiles
 from proxy.publishing import Publisher, Wanted
@@ -63,7 +65,7 @@ class Keeper:
         """
         with lock_file(self._settings.state_dir / "keeper.lock", "a keeper"):
             steps = self._begin()
-            with StatusServer(self._settings.status, Status(self._settings.process_dir, self._clock)):
+            with StatusServer(self._settings.status, Status(self._settings.process_dir, self._clock)), self._identity():
                 self._tick(steps)
                 while not stop.wait(TICK):
                     self._tick(steps)
@@ -93,6 +95,11 @@ class Keeper:
             Step("drain", self._drain, 0.0),
             Step("figures", self._write_figures, FIGURES_EVERY),
         ]
+
+    def _identity(self) -> VerifyingServer:
+        verifier = Verifier(lambda: self._store, self._clock, self._monotonic)
+        path = self._settings.identity_socket
+        return VerifyingServer(path, verifier.answer, self._metrics.internal_errors)
 
     def _tick(self, steps: list[Step]) -> None:
         for step in steps:

@@ -5,10 +5,11 @@ counts what passes and keeps none of it; ``JudgedHttp`` answers a refused reques
 head of a request, and reports what cannot be parsed.
 """
 
+import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from mitmproxy import connection
+from mitmproxy import connection, http
 from mitmproxy.proxy import commands, context, events, layer
 from mitmproxy.proxy.layers import tcp
 from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer, HTTPMode, HttpStream, SendHttp
@@ -20,7 +21,17 @@ from proxy.judging import Ticket
 ACCESS_DENIED = bytes.fromhex("15 03 03 00 02 02 31")  # a fatal alert, access_denied: RFC 8446 section 6.2
 LARGEST_HEAD = 64 * 1024  # bytes of one request's line and headers
 
+PLAIN_HERE = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"This is the gateway's TLS listener: speak TLS to it (in a PAC file: HTTPS host:port).\n"
+)
+
 type Commands = layer.CommandGenerator[None]
+
+
+def goaway(last_stream: int) -> bytes:
+    """The HTTP/2 frame that ends a connection after ``last_stream``, without an error: RFC 9113 section 6.8."""
+    return bytes.fromhex("000008 07 00 00000000") + struct.pack("!II", last_stream, 0)
 
 
 class Gate(Protocol):
@@ -57,17 +68,17 @@ class GuardedLayer(layer.Layer):
 
 
 class Refusing(GuardedLayer):
-    """Hangs up; a TLS client is told by an alert first. Whatever else arrives is dropped unread."""
+    """Hangs up, after ``last_words``: a TLS client is told by an alert. Whatever else arrives is dropped unread."""
 
-    def __init__(self, context: context.Context, gate: Gate, *, alert: bool) -> None:
+    def __init__(self, context: context.Context, gate: Gate, last_words: bytes = b"") -> None:
         super().__init__(context)
-        self.gate, self._alert = gate, alert
+        self.gate, self._last_words = gate, last_words
 
     def _handle_event(self, event: events.Event) -> Commands:
         client = self.context.client
         if isinstance(event, events.Start):
-            if self._alert:
-                yield commands.SendData(client, ACCESS_DENIED)
+            if self._last_words:
+                yield commands.SendData(client, self._last_words)
             # Only our half: a full close with bytes unread would send a reset that overtakes the alert.
             yield commands.CloseTcpConnection(client, half_close=True)
         elif isinstance(event, events.ConnectionClosed) and event.connection is client:
@@ -125,8 +136,18 @@ class JudgedStream(HttpStream):
         yield from super().state_wait_for_request_headers(event)
         if self.client_state == self.state_consume_request_body and self.flow.response is not None:
             self.client_state = self.state_done
-            yield from self.send_response()
+            yield from self.answer(self.flow.response)
             self.client_state = self.state_answered
+
+    def answer(self, response: http.Response) -> Commands:
+        """Over HTTP/2 ``Connection: close`` is said by GOAWAY, before the answer: what follows needs a new one."""
+        client = self.context.client
+        is_last = client.alpn == b"h2" and response.headers.pop("connection", None) == "close"
+        if is_last:
+            yield commands.SendData(client, goaway(self.stream_id))
+        yield from self.send_response()
+        if is_last:
+            yield commands.CloseConnection(client)
 
     def state_answered(self, _: events.Event) -> Commands:
         yield from ()

@@ -14,6 +14,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator, model_validator
 
+from policies.names import HostName, InvalidName, host_name
+
 DEFAULT_FILE = Path("/etc/schoolgate/schoolgate.toml")
 PREFIX = "SCHOOLGATE_"
 NOT_SETTINGS = frozenset({"CONFIG", "SESSION", "TEST_ALL"})  # SCHOOLGATE_… names that mean something else
@@ -25,6 +27,7 @@ class SettingsError(Exception):
 
 class ListenMode(StrEnum):
     EXPLICIT = "explicit"
+    EXPLICIT_TLS = "explicit+tls"
     TRANSPARENT = "transparent"
 
 
@@ -68,7 +71,8 @@ class Listener:
     def parse(cls, text: str) -> Self:
         mode, at, endpoint = text.strip().partition("@")
         if not at or mode not in ListenMode:
-            raise ValueError(f"{text!r} is no listener: write explicit@HOST:PORT or transparent@HOST:PORT")
+            modes = ", ".join(f"{known}@HOST:PORT" for known in ListenMode)
+            raise ValueError(f"{text!r} is no listener: write one of {modes}")
         return cls(ListenMode(mode), Endpoint.parse(endpoint))
 
     def __str__(self) -> str:
@@ -86,6 +90,15 @@ def _listeners(value: object) -> object:
 
 def _endpoint(value: object) -> object:
     return Endpoint.parse(value) if isinstance(value, str) else value
+
+
+def _host_name(value: object) -> object:
+    try:
+        return host_name(value) if isinstance(value, str) else value
+    except InvalidName as error:
+        raise ValueError(
+            f"{value!r} is no name: {error}; write it as devices do, such as gate.school.example"
+        ) from None
 
 
 def _default_state_dir() -> Path:
@@ -107,6 +120,8 @@ class Settings(BaseModel):
     workers: int = 1
     resolver: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     proxy_auth: ProxyAuth = ProxyAuth.OFF
+    host_name: Annotated[HostName | None, BeforeValidator(_host_name)] = None  # the gateway's own, as devices write it
+    tls_certificate: Path | None = None  # PEM, key and chain; None: one from the school's own CA
 
     @model_validator(mode="before")
     @classmethod
@@ -120,12 +135,11 @@ class Settings(BaseModel):
         }
         return {**defaults, **values, "state_dir": state_dir}
 
-    @field_validator("proxy_auth")
+    @field_validator("listen")
     @classmethod
-    def _no_sign_in_yet(cls, value: ProxyAuth) -> ProxyAuth:
-        """A setting that promises protection and does nothing would be a way round."""
-        if value is not ProxyAuth.OFF:
-            raise ValueError("only 'off' works so far: people cannot sign in to the proxy yet")
+    def _somewhere(cls, value: tuple[Listener, ...]) -> tuple[Listener, ...]:
+        if not value:
+            raise ValueError("nobody could connect: write at least one, such as explicit@127.0.0.1:8080")
         return value
 
     @field_validator("workers")
@@ -134,6 +148,17 @@ class Settings(BaseModel):
         if value != 1:
             raise ValueError("only 1 works so far: one process enforces")
         return value
+
+    @model_validator(mode="after")
+    def _tls_needs_a_name(self) -> Self:
+        """Devices check whom they give a password to: without a name there is nothing that they could check."""
+        tls = [listener for listener in self.listen if listener.mode is ListenMode.EXPLICIT_TLS]
+        if tls and self.host_name is None and self.tls_certificate is None:
+            raise ValueError(
+                f"listen: {tls[0]} needs `host_name`, the gateway's name in DNS as devices write it, or "
+                "`tls_certificate`, a PEM file of key and chain"
+            )
+        return self
 
     # What lies in the state directory
 
@@ -157,6 +182,11 @@ class Settings(BaseModel):
     @property
     def reference_key_file(self) -> Path:
         return self.state_dir / "reference.key"
+
+    @property
+    def identity_socket(self) -> Path:
+        """Where the keeper says who a person is."""
+        return self.state_dir / "identity.sock"
 
     @property
     def lock_file(self) -> Path:
@@ -204,7 +234,10 @@ def _read_file(path: Path, *, required: bool) -> dict[str, object]:
 def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors():
-        name = str(problem["loc"][0]) if problem["loc"] else ""
         message = problem["msg"].removeprefix("Value error, ")
+        if problem["loc"]:
+            name = str(problem["loc"][0])
+        else:  # of several settings together; the message begins with the one to look at
+            name, _, message = message.partition(": ")
         lines.append(f"{sources.get(name, name)}: {name}: {message}")
     return "\n".join(lines)

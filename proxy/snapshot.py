@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from policies.authorisation import Authorisation, Subject, SubjectKind, Target, TargetKind
 from policies.index import NameTrie
@@ -26,7 +26,9 @@ from policies.loading import catalogue_from_json, catalogue_to_json, policy_from
 from policies.model import Catalogue
 from policies.snapshot import Device, Member, Snapshot
 from proxy.files import nanoseconds, replace_file, sync_directory
-from proxy.metrics import Metrics
+
+if TYPE_CHECKING:
+    from proxy.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +143,10 @@ def to_json(snapshot: Snapshot) -> dict[str, object]:
             {"name": d.name, "addresses": [str(a) for a in d.addresses], "groups": sorted(d.groups)}
             for d in snapshot.devices
         ],
-        "members": {name: {"role": m.role, "groups": sorted(m.groups)} for name, m in snapshot.members.items()},
+        "members": {
+            name: {"role": m.role, "groups": sorted(m.groups), "browsing": m.browsing}
+            for name, m in snapshot.members.items()
+        },
     }
 
 
@@ -170,6 +175,11 @@ def _device(fields: Mapping[str, Any]) -> Device:
     return Device(fields["name"], tuple(map(ip_network, fields["addresses"])), frozenset(fields["groups"]))
 
 
+def _member(fields: Mapping[str, Any]) -> Member:
+    """A file of the version before has no ``browsing``: nobody had such a credential then."""
+    return Member(fields["role"], frozenset(fields["groups"]), fields.get("browsing"))
+
+
 # Reading
 
 
@@ -180,7 +190,7 @@ class SnapshotReader:
     ended (``latched``; an extension is another end), and time since the last confirmation is measured monotonically.
     """
 
-    def __init__(self, path: Path, metrics: Metrics | None = None) -> None:
+    def __init__(self, path: Path, metrics: "Metrics | None" = None) -> None:
         self._path = path
         self._metrics = metrics
         self._stat: tuple[int, int, int] | None = None
@@ -239,7 +249,7 @@ class SnapshotReader:
                 catalogue=self._catalogue(content),
                 authorisations=tuple(map(_authorisation, content["authorisations"])),
                 devices=tuple(map(_device, content["devices"])),
-                members={n: Member(m["role"], frozenset(m["groups"])) for n, m in content["members"].items()},
+                members={name: _member(m) for name, m in content["members"].items()},
             )
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
             raise SnapshotError(f"it cannot be understood: {error}") from error

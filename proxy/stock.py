@@ -7,6 +7,7 @@ Unloaded while the proxy runs (a hot reload of the script), it takes the proxy d
 import asyncio
 import logging
 import resource
+from collections.abc import Sequence
 from typing import Self
 
 from mitmproxy import ctx, exceptions
@@ -15,19 +16,24 @@ from mitmproxy.proxy import mode_specs
 from prometheus_client import CollectorRegistry
 
 from proxy.answering import Answers
-from proxy.ca.authority import Authority
-from proxy.ca.errors import CaError
+from proxy.ca.authority import CertificateSource
 from proxy.clients import Clients, cut
+from proxy.desk import Desk
 from proxy.dial import Dialler
 from proxy.dialling import Dialling
 from proxy.enforcing import Enforcer
 from proxy.files import private_directory
+from proxy.guarding import Addon
+from proxy.identity.browsing import BrowsingDoor
 from proxy.judging import Judge, utc_now
 from proxy.metrics import Metrics
+from proxy.own_certificate import own_certificate
+from proxy.persons import Persons
 from proxy.record.journal import JournalWriter
 from proxy.record.reference import reference_key
+from proxy.requests import Requests
 from proxy.resolving import Resolver
-from proxy.settings import Settings
+from proxy.settings import ListenMode, ProxyAuth, Settings
 from proxy.snapshot import SnapshotReader
 from proxy.sweeping import Sweeper
 
@@ -48,46 +54,52 @@ QUIET = {"flow_detail": 0, "termlog_verbosity": "error"}  # mitmdump's own: it w
 
 
 class Stock:
-    """The addon: ``Enforcer`` for what clients do, ``Sweeper`` for what time does."""
+    """The addon: hooks for what clients do, ``Sweeper`` for what time does."""
 
     name = "schoolgate-stock"
 
-    def __init__(
-        self, enforcer: Enforcer, dialling: Dialling, sweeper: Sweeper, clients: Clients, journal: JournalWriter
-    ) -> None:
-        self.addons = [enforcer, dialling]
+    def __init__(self, addons: Sequence[Addon], sweeper: Sweeper, clients: Clients, journal: JournalWriter) -> None:
+        self.addons = list(addons)
         self._sweeper, self._clients, self._journal = sweeper, clients, journal
         self._sweeping: asyncio.Task[None] | None = None
         self.exit_code = 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Put enforcement together. Raises CaError, OSError, ValueError for a wrong ``resolver``."""
+        """Put enforcement together. Raises OwnCertificateError, OSError, ValueError for a wrong ``resolver``."""
         metrics, clients = Metrics(CollectorRegistry()), Clients()
         reader = SnapshotReader(settings.snapshot_file, metrics)
         journal = JournalWriter(settings.journal_dir, PROCESS)
-        judge = Judge(reader, journal, metrics, reference_key(settings))
+        must_sign_in = settings.proxy_auth is ProxyAuth.REQUIRED
+        judge = Judge(reader, journal, metrics, reference_key(settings), must_sign_in=must_sign_in)
+        authority = CertificateSource(settings.ca_dir, utc_now())
+        desk = Desk(judge, Answers(judge, authority, metrics), clients, metrics)
         enforcer = Enforcer(
-            judge=judge,
-            answers=Answers(judge, _authority(settings), metrics),
-            metrics=metrics,
-            clients=clients,
+            desk,
+            own_context=own_certificate(settings, authority, utc_now()),
             most_connections=_most_connections(),
         )
         ports = [listener.endpoint.port for listener in settings.listen]
-        dialler = Dialler(Resolver.from_setting(settings.resolver), ports)
-        dialling = Dialling(judge, clients, dialler, enforcer.fault)
+        dialling = Dialling(desk, Dialler(Resolver.from_setting(settings.resolver), ports))
         sweeper = Sweeper(
             process=PROCESS,
             reader=reader,
             judge=judge,
-            enforcer=enforcer,
+            desk=desk,
             clients=clients,
             journal=journal,
             metrics=metrics,
             figures=private_directory(settings.process_dir) / f"{PROCESS}.prom",
         )
-        return cls(enforcer, dialling, sweeper, clients, journal)
+        addons: list[Addon] = [enforcer, Requests(desk, _persons(settings, judge)), dialling]
+        return cls(addons, sweeper, clients, journal)
+
+    @classmethod
+    def under_mitmdump(cls, settings: Settings) -> Self:
+        """As ``from_settings``, where mitmdump listens by its own ``--mode``. Raises ValueError for what it lacks."""
+        if private := [listener for listener in settings.listen if listener.mode is ListenMode.EXPLICIT_TLS]:
+            raise ValueError(f"{private[0]} works under `schoolgate run` only: mitmdump has no listener behind TLS")
+        return cls.from_settings(settings)
 
     def configure(self, updated: set[str]) -> None:
         if "mode" in updated:
@@ -135,13 +147,10 @@ def _proxyserver() -> Proxyserver:
     return proxyserver
 
 
-def _authority(settings: Settings) -> Authority | None:
-    """The CA, for pages; without one a refusal is an alert, and enforcement goes on."""
-    try:
-        return Authority.open(settings.ca_dir, utc_now())
-    except CaError as error:
-        logger.error("Refusals are shown as alerts, not pages: %s", error)  # noqa: TRY400 -- told, not a fault in code
-        return None
+def _persons(settings: Settings, judge: Judge) -> Persons:
+    off = settings.proxy_auth is ProxyAuth.OFF
+    door = None if off else BrowsingDoor(settings.identity_socket, lambda: judge.snapshot)
+    return Persons(judge, door, settings.proxy_auth)
 
 
 def _most_connections() -> int:

@@ -18,7 +18,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from policies.decision import Decision, next_change
 from policies.snapshot import Snapshot
 from proxy.clients import Client, Clients, cut
-from proxy.enforcing import Enforcer
+from proxy.desk import Desk
 from proxy.judging import Judge, Ticket, utc_now
 from proxy.metrics import Metrics, write_figures
 from proxy.record.journal import JournalWriter
@@ -32,7 +32,6 @@ FIGURES_EVERY = 0.5  # seconds
 SYNCED_EVERY = 1.0  # seconds
 SLICE = 100  # connections judged again before others get their turn
 HELLO_WITHIN = 10.0  # seconds from the first byte to a whole hello or request head
-SILENT_FOR = 60.0  # seconds; browsers open connections that they may never use
 
 
 class Sweeper:
@@ -44,14 +43,14 @@ class Sweeper:
         process: str,
         reader: SnapshotReader,
         judge: Judge,
-        enforcer: Enforcer,
+        desk: Desk,
         clients: Clients,
         journal: JournalWriter,
         metrics: Metrics,
         figures: Path,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._process, self._reader, self._judge, self._enforcer = process, reader, judge, enforcer
+        self._process, self._reader, self._judge, self._desk = process, reader, judge, desk
         self._clients, self._journal, self._metrics, self._figures = clients, journal, metrics, figures
         self._clock = clock
         self._next_change: datetime | None = None
@@ -92,7 +91,7 @@ class Sweeper:
             try:
                 self._judge_again(client, proxyserver)
             except Exception as error:  # noqa: BLE001 -- law 1: what cannot be judged again does not go on
-                self._enforcer.fault("judge_again", error)
+                self._desk.fault("judge_again", error)
                 cut(client, proxyserver)
 
     def _judge_again(self, client: Client, proxyserver: Proxyserver) -> None:
@@ -116,14 +115,14 @@ class Sweeper:
         now = monotonic()
         for client in self._clients:
             if client.gone and not client.is_sending:
-                self._enforcer.finish(client)
+                self._desk.finish(client)
             elif client.cut:
                 continue
             elif client.close_by is not None and now >= client.close_by:
                 cut(client, proxyserver)
-            elif client.current is None and now - client.since >= (HELLO_WITHIN if client.heard else SILENT_FOR):
+            elif client.current is None and now - client.since >= (HELLO_WITHIN if client.heard else client.patience):
                 if client.heard and client.asked is None:
-                    self._enforcer.malformed(client.connection)
+                    self._desk.malformed(client.connection)
                 cut(client, proxyserver)
 
     # The books
@@ -150,7 +149,7 @@ class Sweeper:
         try:
             yield
         except Exception as error:  # noqa: BLE001 -- the sweeper outlives every fault of a step
-            self._enforcer.fault(where, error)
+            self._desk.fault(where, error)
 
 
 def _lost_at(decision: Decision, snapshot: Snapshot | None) -> datetime | None:

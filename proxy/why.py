@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from policies.asking import GRANTABLE
 from policies.authorisation import Authorisation
 from policies.catalogue import Service
 from policies.decision import Attempt, Decision, decide
@@ -28,9 +29,6 @@ BASIS: Mapping[Reason, str] = MappingProxyType(
         Reason.ADDRESS_LITERAL: "Browsing by address shows no name to judge.",
         Reason.NO_SNAPSHOT: "There is nothing to judge by yet.",
     }
-)
-GRANTABLE = frozenset(
-    {Reason.NOT_AUTHORISED, Reason.AUTHORISATION_ENDED, Reason.AUTHORISATION_REVOKED, Reason.IN_LESSON}
 )
 
 

@@ -58,11 +58,11 @@ def connect(gateway: Address, source: str | None = None) -> socket.socket:
     return connection
 
 
-def tunnel(gateway: Address, target: str, source: str | None = None) -> socket.socket:
+def tunnel(gateway: Address, target: str, source: str | None = None, headers: Iterable[str] = ()) -> socket.socket:
     """CONNECT to ``host:port``. Raises ConnectRefused."""
     connection = connect(gateway, source)
     try:
-        connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+        connection.sendall(request_head("CONNECT", target, target, *headers))
         reply = read_reply(connection, connecting=True)
     except BaseException:
         connection.close()
@@ -191,13 +191,36 @@ def wait_until_read(connection: socket.socket) -> None:
     mine, theirs = _as_listed(connection.getsockname()), _as_listed(connection.getpeername())
 
     def is_read() -> bool:
-        for line in TCP_TABLE.read_text().splitlines()[1:]:
-            fields = line.split()
+        for fields in _tcp_rows():
             if fields[1] == theirs and fields[2] == mine:
                 return fields[4].endswith(":00000000")
         return True  # closed: nothing is waiting any more
 
     eventually(is_read, every=0.0005)
+
+
+def held_sockets(listener: Address, source: str) -> int:
+    """How many sockets whoever listens there holds towards a client (what it closed, the kernel may deliver yet)."""
+    return sum(row[9] != "0" for row in _rows_towards(listener, source))
+
+
+def queued_for(listener: Address, source: str) -> int:
+    """How many bytes the kernel has of that listener for a client: sent, and not acknowledged."""
+    return sum(int(row[4].partition(":")[0], 16) for row in _rows_towards(listener, source))
+
+
+def sockets_to(server: Address) -> int:
+    """How many sockets are held towards a server."""
+    return sum(row[2] == _as_listed(server) and row[9] != "0" for row in _tcp_rows())
+
+
+def _rows_towards(listener: Address, source: str) -> Iterator[list[str]]:
+    mine, theirs = _as_listed(listener), _as_listed((source, 0)).removesuffix("0000")
+    return (row for row in _tcp_rows() if row[1] == mine and row[2].startswith(theirs))
+
+
+def _tcp_rows() -> list[list[str]]:
+    return [line.split() for line in TCP_TABLE.read_text().splitlines()[1:]]
 
 
 def _as_listed(address: Address) -> str:

@@ -15,6 +15,15 @@ from types import CodeType, ModuleType
 
 INSTRUMENTED = (
     "proxy.enforcing",
+    "proxy.requests",
+    "proxy.desk",
+    "proxy.persons",
+    "proxy.identity.challenging",
+    "proxy.identity.browsing",
+    "proxy.identity.exchange",
+    "proxy.identity.basic",
+    "proxy.own_certificate",
+    "proxy.tls_listener",
     "proxy.dialling",
     "proxy.guarding",
     "proxy.layers",

@@ -5,15 +5,16 @@ Every test is a client with an address of its own, so that what one is granted, 
 
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from policies.model import Catalogue
-from policies.names import HostName
-from proxy.ca import authority
+from policies.names import HostName, host_name
+from proxy.ca import issuing, status
+from proxy.ca.names import GATEWAY
 from proxy.record.events import Decided, Ended, Event, decode
 from proxy.record.journal import FRAME
 from tests.integration.gateway.clients import (
@@ -89,18 +90,22 @@ INTERNET = "Internet CA of the tests"
 
 @dataclass(frozen=True)
 class Client:
-    """A device of the school: an address, and trust in both the school's and the internet's authority."""
+    """A device of the school: an address, and trust in both the school's and the internet's authority.
+
+    ``headers`` go with every CONNECT: what its browser tells the proxy.
+    """
 
     gateway: Address
     source: str
     world: World
     school_root: Path
+    headers: tuple[str, ...] = ()
 
     def connect(self) -> socket.socket:
         return connect(self.gateway, self.source)
 
     def tunnel(self, host: str, port: int | None = None) -> socket.socket:
-        return tunnel(self.gateway, f"{host}:{port or self.world.port}", self.source)
+        return tunnel(self.gateway, f"{host}:{port or self.world.port}", self.source, self.headers)
 
     def tls(self, name: str | None, *, through: str | None = None, alpn: Sequence[str] = ("http/1.1",)) -> Tls:
         """A browser's connection to ``name``. Raises OSError (ssl.SSLError too) where it is refused without a page."""
@@ -110,9 +115,9 @@ class Client:
     def roots(self) -> tuple[Path, Path]:
         return (self.school_root, self.world.root)
 
-    def get(self, name: str, path: str = "/", *, through: str | None = None) -> Seen:
+    def get(self, name: str, path: str = "/", *headers: str, through: str | None = None) -> Seen:
         with self.tls(name, through=through) as connection:
-            connection.sendall(request_head("GET", path, name, "Connection: close"))
+            connection.sendall(request_head("GET", path, name, "Connection: close", *headers))
             return Seen(read_reply(connection), connection.issuer)
 
     def opens(self, name: str) -> bool:
@@ -149,32 +154,43 @@ def read_journal(directory: Path) -> Iterator[Event]:
             at += FRAME.size + length
 
 
-def prepare(state_dir: Path, catalogue: Catalogue) -> Path:
+def prepare(state_dir: Path, catalogue: Catalogue, host: str | None = None) -> Path:
     """What ``run`` makes at first: the CA and the key of references. The root certificate's file."""
     state_dir.mkdir(mode=0o700)
     names: dict[str, list[HostName]] = {}
     for service in catalogue.services.values():
         names.setdefault(service.category, []).extend(service.domains)
-    authority.create(state_dir / "ca", names, datetime.now(UTC))
+    if host is not None:
+        names[GATEWAY] = [host_name(host)]
+    issuing.create(state_dir / "ca", names, datetime.now(UTC))
     key = state_dir / "reference.key"
     key.touch(mode=0o600)
     key.write_bytes(bytes(range(32)))
     root = state_dir.with_name("school-root.pem")
-    root.write_bytes(authority.root_certificate(state_dir / "ca"))
+    root.write_bytes(status.root_certificate(state_dir / "ca"))
     return root
 
 
 @contextmanager
 def gate(
-    folder: Path, world: World, command: Sequence[str], *, snapshot: bool = True, port: int = 0, **policy: object
+    folder: Path,
+    world: World,
+    command: Sequence[str],
+    *,
+    snapshot: bool = True,
+    port: int = 0,
+    settings: Mapping[str, str] | None = None,
+    **policy: object,
 ) -> Iterator[Gate]:
     """Start the enforcing process by ``command`` in a school of its own."""
     state_dir, port = folder / "state", port or free_port()
     keeper = HandMadeKeeper(state_dir / "snapshot", write_policy(folder / "policy.yaml", world, **policy))
-    root = prepare(state_dir, keeper.catalogue)
+    values = {"listen": f"explicit@127.0.0.1:{port}", **(settings or {})}
+    root = prepare(state_dir, keeper.catalogue, values.get("host_name"))
     if snapshot:
         keeper.publish()
-    settings = environment(state_dir, keeper.policy_file, world, listen=f"explicit@127.0.0.1:{port}")
-    with Process(command, settings, folder / "answerer.log") as process:
+    with Process(
+        command, environment(state_dir, keeper.policy_file, world, **values), folder / "answerer.log"
+    ) as process:
         wait_until_listening(process, ("127.0.0.1", port))
         yield Gate(process, ("127.0.0.1", port), state_dir, keeper, root, world)

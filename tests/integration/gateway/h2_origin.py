@@ -1,6 +1,7 @@
 """HTTP/2 behind TLS: an origin that answers, or never stops answering, and a client that reads it."""
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import h2.connection
 import h2.events
 
 PIECE = bytes(16384)
+TRICKLES_EVERY = 0.02  # seconds: a connection that is never idle, and never in anybody's way
 
 
 class Stream(Protocol):
@@ -20,7 +22,7 @@ class Stream(Protocol):
 
 
 def serve_h2(connection: socket.socket, requests: list[bytes]) -> None:
-    """Answer every request; one for ``…/endless`` is answered until the other side goes."""
+    """Answer every request; one for ``…/endless`` or ``…/trickling`` is answered until the other side goes."""
     http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
     http.initiate_connection()
     connection.sendall(http.data_to_send())
@@ -35,6 +37,11 @@ def serve_h2(connection: socket.socket, requests: list[bytes]) -> None:
 
 def _answer(http: h2.connection.H2Connection, connection: socket.socket, stream: int, path: bytes) -> None:
     http.send_headers(stream, [(":status", "200")])
+    if path.endswith(b"/trickling"):
+        while True:
+            http.send_data(stream, b".")
+            connection.sendall(http.data_to_send())
+            time.sleep(TRICKLES_EVERY)
     if not path.endswith(b"/endless"):
         http.send_data(stream, b"hello from the internet", end_stream=True)
         return

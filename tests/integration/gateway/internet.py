@@ -52,8 +52,8 @@ class InternetAuthority:
         self.root = folder / "internet-root.pem"
         self.root.write_bytes(root.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def server_context(self, names: Iterable[str]) -> ssl.SSLContext:
-        """A server's TLS context with one certificate for all these names."""
+    def pem(self, names: Iterable[str]) -> Path:
+        """A key and one certificate for all these names."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "origin of the tests")])
         alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
@@ -65,8 +65,12 @@ class InternetAuthority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
+        return pem
+
+    def server_context(self, names: Iterable[str]) -> ssl.SSLContext:
+        """A server's TLS context with such a certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem)
+        context.load_cert_chain(self.pem(names))
         context.set_alpn_protocols(["h2", "http/1.1"])
         return context
 
@@ -134,12 +138,12 @@ class Server:
             threading.Thread(target=self._run, args=(connection, visit), daemon=True).start()
 
     def _run(self, connection: socket.socket, visit: Visit) -> None:
-        connection.settimeout(DEADLINE)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = self.wrap(connection, visit)
-        with self._lock:
-            self._live.add(connection)
         try:
+            connection.settimeout(DEADLINE)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = self.wrap(connection, visit)
+            with self._lock:
+                self._live.add(connection)
             self.serve(connection, visit)
         except (OSError, EOFError):
             pass  # the client or the gateway went: what was seen until then is in the visit

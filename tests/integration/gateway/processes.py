@@ -134,11 +134,19 @@ def children(pid: int) -> dict[str, int]:
     """The direct children of a process: what they were started as -> pid."""
     found: dict[str, int] = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-            if len(command) > 1:  # a zombie has no command any more
-                found[command[-2].decode()] = int(child)
+        with suppress(OSError):  # the thread ended meanwhile
+            for child in (task / "children").read_text().split():
+                if command := _command(int(child)):
+                    found[command[-1]] = int(child)
     return found
+
+
+def _command(pid: int) -> list[str]:
+    """What a process was started as; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+    except OSError:
+        return []
 
 
 def figure(exposition: str, name: str, **labels: str) -> float:

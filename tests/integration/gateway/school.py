@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from policies.authorisation import Authorisation, Subject, Target
 from policies.loading import load_catalogue, load_policy
 from policies.model import Catalogue
-from policies.snapshot import Device, Snapshot
+from policies.snapshot import Device, Member, Snapshot
 from proxy.snapshot import publish
 from tests.integration.gateway.world import INTERNAL, World
 
@@ -65,6 +65,7 @@ class HandMadeKeeper:
     catalogue: Catalogue = field(default_factory=load_catalogue)
     authorisations: tuple[Authorisation, ...] = ()
     devices: tuple[Device, ...] = ()
+    members: dict[str, Member] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
     _published: str | None = None
@@ -77,6 +78,7 @@ class HandMadeKeeper:
             catalogue=self.catalogue,
             authorisations=self.authorisations,
             devices=self.devices,
+            members=self.members,
         )
         publish(self.snapshot_file, snapshot, self._published)
         self._published = self.catalogue.version

@@ -18,11 +18,12 @@ from tests.integration.gateway.world import World
 GUARDS = {  # a fault in what catches faults is another story
     "GuardedLayer.handle_event",
     "Sweeper._guarded",
+    "_denying",
 }
 POINTS = sorted({n for module in INSTRUMENTED for n, _ in functions_of(importlib.import_module(module))} - GUARDS)
 DECIDING = (  # without these no TLS connection is judged: a fault in one of them passes nobody
     "Enforcer.client_connected",
-    "Enforcer.http_connect",
+    "Requests.http_connect",
     "Enforcer.next_layer",
     "Dialling.server_connect",
 )

@@ -9,7 +9,7 @@ from policies.decision import Attempt, Decision
 from policies.names import HostName, IPAddress
 from policies.vocabulary import Outcome, Protocol, Reason, Verdict
 from proxy.dial import LOOK_UPS_AT_A_TIME, DialError, Dialler, Turns, is_own
-from proxy.resolving import Answer, Resolver, Unresolvable
+from proxy.resolving import THREADS, Answer, Resolver, Unresolvable
 
 
 class Internal:
@@ -125,14 +125,17 @@ def test_a_client_with_slow_names_waits_for_itself():
     async def scenario() -> None:
         turns, begun, done = Turns(LOOK_UPS_AT_A_TIME), list[str](), asyncio.Event()
 
+        async def question(client: str) -> None:
+            begun.append(client)
+            await done.wait()
+
         async def look_up(client: str) -> None:
-            async with turns.of(ip_address(client)):
-                begun.append(client)
-                await done.wait()
+            await turns.ask(ip_address(client), lambda: question(client))
 
         tasks = [asyncio.create_task(look_up("10.0.0.1")) for _ in range(LOOK_UPS_AT_A_TIME + 5)]
         tasks.append(asyncio.create_task(look_up("10.0.0.2")))
-        await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
         assert (begun.count("10.0.0.1"), begun.count("10.0.0.2")) == (LOOK_UPS_AT_A_TIME, 1)
         done.set()
         await asyncio.gather(*tasks)
@@ -140,3 +143,47 @@ def test_a_client_with_slow_names_waits_for_itself():
         assert vars(turns)["_semaphores"] == {}
 
     asyncio.run(scenario())
+
+
+class Pool:
+    """A source as the system's is: so many questions at a time, and one for a slow name goes on whoever gives up."""
+
+    def __init__(self, size: int) -> None:
+        self.free = asyncio.Semaphore(size)
+        self.never = asyncio.Event()
+
+    async def ask(self, host: HostName) -> Answer:
+        async with self.free:
+            if host.endswith("slow.example"):
+                await self.never.wait()
+        return Answer((ip_address("203.0.113.10"),), 60.0)
+
+
+@pytest.mark.parametrize("hangs_up", [False, True], ids=["waits", "hangs up"])
+def test_one_clients_slow_names_leave_the_resolver_to_others(hangs_up):
+    """A question that nobody waits for any more still has its asker's turn: it is still being asked."""
+
+    async def scenario() -> None:
+        dialler, theirs = Dialler(Resolver(Pool(THREADS))), list[asyncio.Task[tuple[str, int]]]()
+        for number in range(2 * THREADS):
+            theirs.append(asyncio.create_task(address_for(dialler, "10.0.0.1", f"x{number}.slow.example")))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            if hangs_up:
+                theirs[-1].cancel()
+        mine = asyncio.create_task(address_for(dialler, "10.0.0.2", "www.bbc.co.uk"))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert mine.done()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    asyncio.run(scenario())
+
+
+async def address_for(dialler, client, name):
+    decision = Decision(verdict=Verdict.ALLOW, reason=Reason.UNLISTED, host=HostName(name))
+    attempt = Attempt(
+        address=ip_address(client), destination=HostName(name), port=443, protocol=Protocol.TLS, explicit=True
+    )
+    return await dialler.address_for(decision, attempt, Internal())

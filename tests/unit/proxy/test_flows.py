@@ -7,7 +7,7 @@ from mitmproxy.proxy import mode_specs
 
 from policies.names import address_literal
 from policies.vocabulary import Protocol, Reason
-from proxy.flows import attempt_of_request, client_address, strip_hop_by_hop
+from proxy.flows import attempt_of_request, client_address, strip_hop_by_hop, take_credentials
 
 
 def flow(headers, *, host="www.bbc.co.uk", scheme="http", mode="regular", peer="10.20.0.10"):
@@ -96,6 +96,22 @@ def test_what_concerns_a_proxy_goes_no_further():
     ).request
     strip_hop_by_hop(passed)
     assert dict(passed.headers) == {"host": "www.bbc.co.uk", "content-length": "3", "connection": "close"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ([], None),
+        ([(b"Proxy-Authorization", b"Basic eDp5")], "Basic eDp5"),
+        ([(b"proxy-authorization", b"Basic eDp5"), (b"PROXY-AUTHORIZATION", b"Basic eDp5")], ""),
+        ([(b"authorization", b"Basic eDp5")], None),
+    ],
+)
+def test_credentials_are_taken_from_the_request(sent, taken):
+    """And are in it no more; two of them are none."""
+    request = flow([(b"host", b"www.bbc.co.uk"), *sent]).request
+    assert take_credentials(request) == taken
+    assert "proxy-authorization" not in request.headers
 
 
 def test_a_websocket_keeps_its_upgrade():

@@ -33,6 +33,25 @@ def test_a_list_is_written_with_commas_in_the_environment():
     assert str(loaded.settings.listen[1]) == "transparent@[::]:8081"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("HOST_NAME", "Gate.School.Example."), ("TLS_CERTIFICATE", "/etc/schoolgate/gate.pem")]
+)
+def test_a_listener_behind_tls_has_something_to_show(name, value):
+    """A name to be certified, or a certificate."""
+    settings = load({"SCHOOLGATE_LISTEN": "explicit+tls@:8443", f"SCHOOLGATE_{name}": value}).settings
+    assert settings.listen == (Listener(ListenMode.EXPLICIT_TLS, Endpoint("", 8443)),)
+    assert (settings.host_name, settings.tls_certificate) in [
+        ("gate.school.example", None),
+        (None, Path("/etc/schoolgate/gate.pem")),
+    ]
+
+
+@pytest.mark.parametrize("value", ["off", "optional", "required"])
+def test_whether_people_sign_in_is_one_of_three(value):
+    """Whatever the listeners."""
+    assert load({"SCHOOLGATE_PROXY_AUTH": value}).settings.proxy_auth == value
+
+
 def test_an_unknown_setting_is_warned_of_with_its_place(tmp_path):
     """And otherwise ignored: an older schoolgate runs on a newer file."""
     environment = file(tmp_path, "colour = 1\n")
@@ -49,7 +68,11 @@ def test_an_unknown_setting_is_warned_of_with_its_place(tmp_path):
         ("STATUS", "127.0.0.1", "HOST:PORT"),
         ("STATUS", "127.0.0.1:99999", "HOST:PORT"),
         ("LANE", "fast", "auto"),
-        ("PROXY_AUTH", "required", "only 'off' works so far"),
+        ("LISTEN", "", "explicit@127.0.0.1:8080"),
+        ("LISTEN", "explicit+tls@127.0.0.1:8443", "`host_name`"),
+        ("PROXY_AUTH", "always", "'optional'"),
+        ("HOST_NAME", "10.0.0.1", "gate.school.example"),
+        ("HOST_NAME", "gate school", "gate.school.example"),
         ("WORKERS", "4", "only 1 works so far"),
         ("WORKERS", "many", "integer"),
     ],

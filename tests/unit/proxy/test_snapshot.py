@@ -56,7 +56,7 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         catalogue=load_catalogue(folder),
         authorisations=(GRANT, replace(GRANT, id=8, revoked_at=NOW, lapsed_at=NOW, target=Target.parse("all"))),
         devices=(Device("office-3", (ip_network("10.20.0.10"), ip_network("2001:db8::/64")), frozenset({"office"})),),
-        members={"j.smith": Member("staff", frozenset({"governors"}))},
+        members={"j.smith": Member("staff", frozenset({"governors"}), browsing="first"), "head": Member("slt")},
     )
 
 
@@ -281,6 +281,21 @@ def test_numbers_go_on_from_the_file(path: Path, content: Snapshot) -> None:
     assert last_number(path) == 41
     path.write_bytes(b"damaged")
     assert last_number(path) == 0
+
+
+def test_the_file_of_the_version_before_is_read(path: Path, content: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows no browsing credentials: nobody has one until the keeper publishes anew, under the next number."""
+    whole = seam.to_json(content)
+    people = {name: {"role": m.role, "groups": sorted(m.groups)} for name, m in content.members.items()}
+    with monkeypatch.context() as before:
+        before.setattr(seam, "to_json", lambda _: {**whole, "members": people})
+        publish(path, content)
+    reader = reader_at(path)
+    assert reader.current is not None
+    assert reader.current.members == {name: replace(m, browsing=None) for name, m in content.members.items()}
+    publish(path, replace(content, number=last_number(path) + 1))
+    assert reader.poll(NOW, 1.0)
+    assert reader.current.members == content.members
 
 
 def test_what_is_published_is_private(path: Path, content: Snapshot) -> None:
