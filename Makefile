@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 .ONESHELL:
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock
+.PHONY: help setup run test lint bench man lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -60,6 +60,9 @@ $(READY): requirements.lock pyproject.toml
 	fi
 	touch $(READY)
 	echo "setup: done; the command is $(BIN)/schoolgate"
+
+man: $(READY) ## write the manual page anew from the commands and their help
+	@exec $(BIN)/python -m man.build
 
 lock: $(READY) ## compile requirements.lock anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@tools=$$(mktemp -d)

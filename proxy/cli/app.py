@@ -10,14 +10,33 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from proxy.cli import attempts, authority, catalogue, devices, grants, people, policy, processes, signing_in, store, why
+from proxy.cli import (
+    attempts,
+    authority,
+    catalogue,
+    changes,
+    completion,
+    devices,
+    grants,
+    groups,
+    people,
+    policy,
+    processes,
+    signing_in,
+    store,
+    why,
+)
 from proxy.cli.context import Globals
 from proxy.cli.errors import ExitCode, Failure, WrongUse, failure_of, report
 from proxy.cli.help import example, family
 from proxy.cli.unexpected import note
 
-app = family()
-for part in (processes, grants, why, attempts, people, devices, policy, catalogue, authority, store, signing_in):
+app = family(help="The school's social media policy on the wire: refused unless authorised, recorded, measured.")
+PARTS = (
+    *(processes, grants, why, attempts, people, devices, groups, changes),
+    *(policy, catalogue, authority, store, signing_in, completion),
+)
+for part in PARTS:
     app.add_typer(part.app)
 
 
@@ -45,12 +64,30 @@ def schoolgate(
     context.obj = Globals(as_name=as_name, password_stdin=password_stdin)
 
 
+@app.command("help", epilog=example("help", "help people add"))
+def help_(
+    context: typer.Context,
+    words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="The command to tell of.")] = None,
+) -> None:
+    """Show what a command does; the same as its --help."""
+    shown = context.find_root()
+    for word in words or ():
+        known = getattr(shown.command, "commands", {})
+        if word not in known:
+            hint = f"See `{shown.command_path} --help`."
+            raise WrongUse(f"There is no command {word!r} in `{shown.command_path}`.", hint=hint)
+        shown = typer.Context(known[word], parent=shown, info_name=word)
+    typer.echo(shown.get_help())
+
+
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say; every error becomes a sentence and an exit code here."""
     as_json, debug = "--json" in arguments, "--debug" in arguments
     _make_output_safe()
     try:
         _refuse_undecodable(arguments)
+        if completion.VARIABLE in os.environ:
+            completion.answer_shells()
         command = get_command(app)
         code = command.main(list(arguments) or ["--help"], prog_name="schoolgate", standalone_mode=False)
         sys.stdout.flush()

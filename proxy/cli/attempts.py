@@ -1,5 +1,6 @@
 """``schoolgate attempts``: the record, newest first, as far as one's role may see it."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ from proxy.cli import times
 from proxy.cli.context import Site, opened
 from proxy.cli.errors import WrongUse
 from proxy.cli.help import example, family
-from proxy.cli.output import Json, emit_csv, emit_json, table
+from proxy.cli.output import Json, counted, emit_csv, emit_json, progress, say, table
 
 if TYPE_CHECKING:
     from proxy.services.attempts import AttemptView
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = family()
 
 MOST = 100_000
+NONE_YET = "Nothing is recorded yet: no device has asked for anything that is in the catalogue."
+NO_MATCH = "Nothing that is recorded fits. Leave an option out, or look further back with --since."
 FIELDS = (
     "verdict",
     "reason",
@@ -42,6 +45,7 @@ FIELDS = (
     epilog=example(
         "attempts --since 'today 08:00'",
         "attempts --person j.smith --verdict deny --json",
+        "attempts --reference K7QF-2M9X-4TDA-81CW",
         "attempts --since 2026-09-01T00:00 --csv > attempts.csv",
     ),
 )
@@ -51,6 +55,9 @@ def attempts_(
     person: Annotated[str | None, typer.Option(metavar="NAME", help="Only this person's.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="Only this device's.")] = None,
     verdict: Annotated[Verdict | None, typer.Option(help="Only these.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only what a refusal page showed this reference for.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="At most so many.")] = 100,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Json = False,
@@ -62,17 +69,26 @@ def attempts_(
         raise WrongUse("--csv and --json: one of the two.")
     with opened(context) as site:
         earliest = times.moment(since, site.now, site.zone) if since is not None else None
-        with site.reading() as (unit, actor):
+        with site.reading() as (unit, actor), progress("Reading the record", quiet=not as_csv):
             views = service.list_attempts(
-                unit, actor, since=earliest, person=person, device=device, verdict=verdict, limit=limit
+                unit,
+                actor,
+                since=earliest,
+                person=person,
+                device=device,
+                verdict=verdict,
+                reference=reference,
+                limit=limit,
             )
-        rows = [_fields(view, site) for view in views]
         if as_csv:
-            emit_csv(FIELDS, rows)
+            _csv(views, site)
         elif as_json:
-            emit_json(rows)
+            emit_json([_fields(view, site) for view in views])
         else:
-            _table(views, site)
+            narrowed = any(given is not None for given in (since, person, device, verdict, reference))
+            _table(views, site, empty=NO_MATCH if narrowed else NONE_YET)
+            if len(views) == limit:
+                say(f"These are the latest {limit}; --limit shows more.")
 
 
 def _fields(view: "AttemptView", site: Site) -> dict[str, object]:
@@ -80,16 +96,20 @@ def _fields(view: "AttemptView", site: Site) -> dict[str, object]:
     return {name: moments.get(name, getattr(view, name)) for name in FIELDS}
 
 
-def _table(views: "list[AttemptView]", site: Site) -> None:
-    rows = (
-        (
-            times.spoken(v.last_at, site.now, site.zone),
-            v.verdict,
-            (v.host or v.service, v.reason.replace("_", " ")),
-            v.person or v.device or v.address,
-            v.count,
-            v.reference,
-        )
-        for v in views
-    )
-    table(("*Last", "", "What, and why", "From", "*×", "*Reference"), rows, empty="Nothing is recorded.")
+def _csv(views: "list[AttemptView]", site: Site) -> None:
+    with progress("Writing CSV", quiet=sys.stdout.isatty()) as bar:
+        emit_csv(FIELDS, (_fields(view, site) for view in counted(views, bar)))
+
+
+def _table(views: "list[AttemptView]", site: Site, *, empty: str) -> None:
+    columns = ("*When", "Who", "What", "*Verdict, why, reference", "+*Address", "+Service", "+Kind", "+*Clause")
+    table(columns, (_row(view, site) for view in views), empty=empty)
+    if views and (note := times.zone_note(site.now, site.zone)):
+        say(note)
+
+
+def _row(v: "AttemptView", site: Site) -> tuple[object, ...]:
+    when = (times.spoken(v.last_at, site.now, site.zone), f"{v.count} times" if v.count > 1 else None)
+    who = tuple(name for name in (v.person, v.device, v.address) if name is not None)[:2]
+    why = (f"{v.verdict}: {v.reason.replace('_', ' ')}", v.reference)
+    return when, who, v.host or v.service, why, v.address, v.service, v.kind, v.clause

@@ -20,7 +20,6 @@ import typer
 from proxy.cli import passwords, session
 from proxy.cli.errors import CommandError, ExitCode, NotSignedIn
 from proxy.cli.output import warn
-from proxy.settings import Settings, load
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from policies.model import Catalogue, Policy
     from policies.snapshot import Snapshot
     from proxy.services.permission import Actor
+    from proxy.settings import Settings
     from proxy.store.engine import Store
 
 
@@ -51,7 +51,9 @@ class Site:
         self._store: Store | None = None
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
+        from proxy.settings import load
+
         loaded = load(os.environ)
         for warning in loaded.warnings:
             warn(warning)
@@ -107,7 +109,8 @@ class Site:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        return self.policy.zone
+        """The school's, of the policy in force where there is one: to read the files takes longer than to list."""
+        return self.snapshot.policy.zone if self.snapshot else self.policy.zone
 
     # Store and actor
 

@@ -13,7 +13,6 @@ from enum import IntEnum
 import typer
 
 from proxy.cli.output import clean
-from proxy.settings import SettingsError
 
 LONGEST_LINE = 500
 
@@ -70,10 +69,7 @@ def failure_of(error: Exception) -> Failure | None:
             return Failure(
                 error.exit_code, "usage" if error.exit_code == ExitCode.WRONG_USE else "failed", *_usage(error)
             )
-        case SettingsError():
-            hint = "Correct the setting and try again."
-            return Failure(ExitCode.WRONG_USE, "settings_invalid", str(error), hint)
-    return _of_services(error) or _of_parts(error) or _of_the_system(error)
+    return _of_settings(error) or _of_services(error) or _of_parts(error) or _of_the_system(error)
 
 
 def report(failure: Failure, *, as_json: bool) -> None:
@@ -96,8 +92,19 @@ def _cut(message: str) -> str:
 
 def _usage(error: typer.TyperException) -> tuple[str, str]:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "schoolgate"
-    return error.format_message(), f"See `{command} --help`."
+    if context is None:
+        return error.format_message(), "See `schoolgate --help`."
+    known = getattr(context.command, "commands", {}) if context.parent is not None else {}
+    choice = f"Commands: {', '.join(known)}. " if known else ""
+    return error.format_message(), f"{choice}See `{context.command_path} --help`."
+
+
+def _of_settings(error: Exception) -> Failure | None:
+    from proxy.settings import SettingsError
+
+    if not isinstance(error, SettingsError):
+        return None
+    return Failure(ExitCode.WRONG_USE, "settings_invalid", str(error), "Correct the setting and try again.")
 
 
 def _of_services(error: Exception) -> Failure | None:

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proxy.cli import times
+from proxy.cli.completion import subjects, targets
 from proxy.cli.context import Site, opened
 from proxy.cli.help import example, family
-from proxy.cli.output import Json, emit_json, table, tell
+from proxy.cli.output import Json, emit_json, say, table, tell
 
 if TYPE_CHECKING:
     from proxy.services.grants import GrantView
 
 app = family()
+
+NOTHING = "Nothing is granted. SLT open something with: schoolgate grant WHO TARGET --for 2h --reason TEXT"
 
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the record.")]
 Id = Annotated[int, typer.Argument(metavar="ID", help="The grant's number, as `grants` lists it.")]
@@ -27,9 +30,17 @@ Id = Annotated[int, typer.Argument(metavar="ID", help="The grant's number, as `g
 def grant(
     context: typer.Context,
     who: Annotated[
-        str, typer.Argument(metavar="WHO", help="person:, device:, address:, network: or group:NAME; or just a name.")
+        str,
+        typer.Argument(
+            metavar="WHO",
+            autocompletion=subjects,
+            help="person:, device:, address:, network: or group:NAME; or just a name.",
+        ),
     ],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A service, category:NAME, domain:NAME, or all.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", autocompletion=targets, help="A service, category:NAME, domain:NAME, or all."),
+    ],
     reason: Reason,
     length: Annotated[str | None, typer.Option("--for", metavar="TIME", help="How long, such as 30m or 2h.")] = None,
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="When it begins; else now.")] = None,
@@ -72,8 +83,7 @@ def grants_(
         if as_json:
             emit_json([_fields(view, site) for view in views])
             return
-        rows = ((v.id, v.who, v.target, _span(v, site), v.state, v.granted_by, v.reason) for v in views)
-        table(("*Id", "Who", "What", "When", "*State", "By", "Reason"), rows, empty="Nothing is granted.")
+        _table(views, site)
 
 
 @app.command(epilog=example("revoke 7 --reason 'Finished early'"))
@@ -111,12 +121,31 @@ def _granted(view: "GrantView", site: Site) -> str:
     also = f" This also opens {', '.join(view.opens)}, which it cannot work without." if view.opens else ""
     end_it = f"End it sooner with: schoolgate revoke {view.id} --reason …"
     notes = "".join(f" {note}" for note in view.notes)
-    return f"Grant {view.id}: {view.target} is open for {view.who}{start} until {ends}.{also}{notes} {end_it}"
+    what = "all social media" if view.target == "all" else view.target
+    return f"Grant {view.id}: {what} is open for {view.who}{start} until {ends}.{also}{notes} {end_it}"
 
 
-def _span(view: "GrantView", site: Site) -> str:
+def _table(views: "list[GrantView]", site: Site) -> None:
+    rows = ((v.id, v.who, v.target, _when(v, site), (v.reason, v.granted_by and f"by {v.granted_by}")) for v in views)
+    table(("*Id", "*Who", "What", "*When", "Why"), rows, empty=NOTHING)
+    if views and (note := times.zone_note(site.now, site.zone)):
+        say(note)
+
+
+def _when(view: "GrantView", site: Site) -> tuple[str, str]:
+    """From when, or until when; and how that stands."""
+    from policies.authorisation import State
+
     start, end = (times.spoken(at, site.now, site.zone) for at in (view.starts_at, view.ends_at))
-    return f"{start} – {end}"
+    if view.revoked_at is not None:
+        return f"until {times.spoken(view.revoked_at, site.now, site.zone)}", "revoked"
+    match view.state:
+        case State.FUTURE:
+            return f"from {start}", f"until {end}"
+        case State.LIVE:
+            return f"until {end}", f"{times.left(view.ends_at - site.now)} left"
+        case _:
+            return f"until {end}", view.state
 
 
 def _fields(view: "GrantView", site: Site) -> dict[str, object]:

@@ -4,6 +4,7 @@ import sys
 from getpass import getpass
 
 from proxy.cli.errors import WrongUse
+from proxy.cli.output import command, say
 
 LONGEST = 1024  # bytes of a line; Argon2 takes any length, standard input should not
 
@@ -53,3 +54,21 @@ def new(whose: str, *, stdin: bool) -> str:
     if password and password != getpass("The same again: "):
         raise WrongUse("The two are not the same.", code="passwords_differ", hint="Nothing was changed: try again.")
     return password
+
+
+def generated() -> str:
+    """One made up here. Without a terminal there is nobody to show it to, and nothing is changed."""
+    from proxy.services import passwords
+
+    if not sys.stdout.isatty():
+        raise WrongUse(
+            "A password that is made up is shown once, on a terminal, and this is none.",
+            code="password_missing",
+            hint="Give one on standard input instead, with --password-stdin.",
+        )
+    return passwords.generated()
+
+
+def show_once(whose: str, password: str) -> None:
+    say(f"It is shown this once. Give it to {whose} in person, who may change it:")
+    command(password)

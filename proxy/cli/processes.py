@@ -5,14 +5,18 @@ import os
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import typer
 
+from proxy.cli import passphrases
 from proxy.cli.context import Site, opened
 from proxy.cli.help import example, family
 from proxy.cli.output import warn
 from proxy.cli.welcome import first_account, welcome
-from proxy.settings import Settings
+
+if TYPE_CHECKING:
+    from proxy.settings import Settings
 
 app = family()
 
@@ -21,12 +25,17 @@ app = family()
 def run(context: typer.Context) -> int:
     """Enforce the policy on this machine, everything in one."""
     from proxy import init, supervisor
+    from proxy.ca.passphrase import new_passphrase
     from proxy.policy_files import PolicyFiles
 
     with opened(context) as site:
         settings = site.settings
         files = PolicyFiles(settings.policy)  # a wrong policy starts nothing, whatever was in force before
-        for warning in init.prepare(settings, files.policy, files.catalogue, site.now):
+        passphrase = new_passphrase() if sys.stdout.isatty() else None
+        prepared = init.prepare(settings, files.policy, files.catalogue, site.now, passphrase)
+        if prepared.made_ca and passphrase is not None:
+            passphrases.show(passphrase)
+        for warning in prepared.warnings:
             warn(warning)
         _log_to_stderr()
         return supervisor.run(settings, ready=lambda: _greet(site))
@@ -61,7 +70,7 @@ def answerer(context: typer.Context) -> None:
     os._exit(code)  # threads that ask a name server which does not answer would hold the process for as long
 
 
-def _settings(context: typer.Context) -> Settings:
+def _settings(context: typer.Context) -> "Settings":
     """For a process of its own: its log goes to standard error."""
     _log_to_stderr()
     with opened(context) as site:

@@ -8,10 +8,10 @@ import typer
 from proxy.cli.context import Site, opened
 from proxy.cli.errors import CommandError
 from proxy.cli.help import example, family
-from proxy.cli.output import Json, emit_json, facts, tell
+from proxy.cli.output import Json, emit_json, facts, progress, tell
 
 app = family()
-store = family("store", "The database.")
+store = family("store", "The database.", examples=("store status", "store backup before.db"))
 app.add_typer(store)
 
 
@@ -22,7 +22,8 @@ def upgrade(context: typer.Context, as_json: Json = False) -> None:
 
     with opened(context) as site:
         _demand_place(site)
-        status = schema.upgrade(site.settings.store_url)
+        with progress("Bringing the store up to date", quiet=as_json):
+            status = schema.upgrade(site.settings.store_url)
     result = {"state": status.state, "revision": status.revision, "head": status.head}
     tell(f"The store's schema is {status.state} (revision {status.revision}).", result, as_json=as_json)
 
@@ -69,7 +70,8 @@ def backup(
     with opened(context) as site:
         _demand_place(site)
         _demand_new(file)
-        schema.backup(site.settings.store_url, file)
+        with progress("Copying the store", quiet=as_json) as bar:
+            schema.backup(site.settings.store_url, file, bar)
     tell(f"The store is copied to {file}.", {"file": str(file), "bytes": file.stat().st_size}, as_json=as_json)
 
 

@@ -7,7 +7,6 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from policies.model import duration
 from proxy.cli.errors import WrongUse
 
 EXPECTED = "Write one such as 15:30, tomorrow 09:00, or 2026-09-01T09:00"
@@ -36,6 +35,8 @@ def moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
 
 def span(text: str) -> timedelta:
     """``2h``, ``90m``, ``1h30m`` -> timedelta, more than nothing. Raises WrongUse."""
+    from policies.model import duration
+
     try:
         length = duration(text[:LONGEST])
     except (ValueError, OverflowError):
@@ -74,6 +75,24 @@ def spoken(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     if local.year == today.year:
         return f"{local:%a} {local.day} {local:%b} {clock}"
     return f"{local.day} {local:%b} {local.year} {clock}"
+
+
+def left(length: timedelta) -> str:
+    """``3 days``, ``1 h 59 min``, ``12 min``, ``45 s``: as much as one wants to know of a time to wait."""
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:  # noqa: PLR2004 -- two days
+        return f"{hours // 24} days"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def zone_note(now: datetime, zone: ZoneInfo) -> str | None:
+    """A sentence for those whose own clock shows another time than the school's."""
+    if now.astimezone().utcoffset() == now.astimezone(zone).utcoffset():
+        return None
+    return f"Times are those of {zone.key}."
 
 
 class _NotOnTheWall(ValueError):

@@ -9,8 +9,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy.settings import SettingsError, load
-
 LOG_NAME = "errors.log"
 LARGEST = 1 << 20
 
@@ -23,6 +21,8 @@ def note(error: Exception) -> tuple[str, str]:
 
 
 def _write(error: Exception) -> Path | None:
+    from proxy.settings import SettingsError, load
+
     with suppress(OSError, SettingsError):
         path = load(os.environ).settings.state_dir / LOG_NAME
         with suppress(FileNotFoundError):

@@ -4,10 +4,11 @@ import os
 import secrets
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from proxy.cli.context import Site
-from proxy.cli.output import command, facts, say, warn
+from proxy.cli.output import command, facts, flagged, say, warn
 
 FIRST = "head"
 FIRST_PERSON = "Head teacher"
@@ -62,6 +63,7 @@ def welcome(site: Site, password: str | None) -> None:
     if password is not None:
         say("")
         say(f"The first account is {FIRST}, its password {password} (shown this once).")
+    _tell_of_root_key(site)
     say("")
     say("Next:")
     say("1. Let the devices trust the refusal pages:")
@@ -73,6 +75,18 @@ def welcome(site: Site, password: str | None) -> None:
     say("")
     say("Ctrl-C stops it.")
     sys.stdout.flush()
+
+
+def _tell_of_root_key(site: Site) -> None:
+    """Said at every start until it is put right: whoever copies the directory has the CA."""
+    from proxy.ca.errors import CaError
+    from proxy.ca.findings import of_key
+
+    with suppress(CaError):  # a warning has told already what is wrong with it
+        for finding in of_key(site.settings.ca_dir):
+            say("")
+            flagged(finding.level, finding.message)
+            command(finding.remedy)
 
 
 def _program() -> str:

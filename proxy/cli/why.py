@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -10,7 +9,7 @@ from proxy.cli import times
 from proxy.cli.context import Site, opened
 from proxy.cli.errors import WrongUse
 from proxy.cli.help import example, family
-from proxy.cli.output import Json, command, emit_json, say
+from proxy.cli.output import Json, command, emit_json, points, say
 
 if TYPE_CHECKING:
     from policies.decision import Attempt
@@ -48,27 +47,24 @@ def why(
         if as_json:
             emit_json(_fields(explanation, granted_by, site))
         else:
-            _tell(explanation, granted_by, site)
+            _tell(explanation, str(attempt.address), granted_by, site)
 
 
 def _attempt(host: str, address: str, person: str | None) -> "Attempt":
     """A TLS connection through the explicit proxy; to an address, a plain request, as a browser would send it."""
     from policies.decision import Attempt
-    from policies.names import InvalidName, address_literal, host_name
+    from policies.names import address_literal
     from policies.vocabulary import Protocol
+    from proxy.cli.hosts import pasted
 
     client = address_literal(address)
     if client is None:
         raise WrongUse(f"--from {address!r} is no address.", hint="Write one such as --from 10.20.0.10.")
-    asked = _host_of(host)
-    if (literal := address_literal(asked)) is not None:
+    name = pasted(host).host
+    if not isinstance(name, str):
         return Attempt(
-            address=client, destination=literal, port=HTTP, protocol=Protocol.HTTP, explicit=True, person=person
+            address=client, destination=name, port=HTTP, protocol=Protocol.HTTP, explicit=True, person=person
         )
-    try:
-        name = host_name(asked)
-    except InvalidName as error:
-        raise WrongUse(f"{host!r} is no host name: {error}", hint="Write one such as www.facebook.com.") from None
     return Attempt(
         address=client,
         destination=name,
@@ -78,16 +74,6 @@ def _attempt(host: str, address: str, person: str | None) -> "Attempt":
         explicit=True,
         person=person.strip().lower() if person else None,
     )
-
-
-def _host_of(text: str) -> str:
-    """People paste what stands in their browser."""
-    if "://" not in text:
-        return text.strip()
-    try:
-        return urlsplit(text.strip()).hostname or ""
-    except ValueError:
-        return text
 
 
 def _snapshot(site: Site) -> "Snapshot":
@@ -149,13 +135,11 @@ def _fields(explanation: "Explanation", granted_by: str | None, site: Site) -> d
     }
 
 
-def _tell(explanation: "Explanation", granted_by: str | None, site: Site) -> None:
+def _tell(explanation: "Explanation", address: str, granted_by: str | None, site: Site) -> None:
     decision = explanation.decision
-    say(f"{decision.verdict.upper()}  {decision.host}  ({decision.reason}), {_when(explanation.at, site)}")
-    for step in explanation.steps:
-        say(f"  - {step}")
-    if granted_by:
-        say(f"  - Granted by {granted_by}.")
+    when = _when(explanation.at, site)
+    say(f"{decision.verdict.upper()}  {decision.host} from {address}, {when} ({decision.reason})")
+    points([*explanation.steps, *([f"Granted by {granted_by}."] if granted_by else [])])
     if explanation.remedy:
         also = f" (and, which it needs, {', '.join(explanation.shared_hosts)})" if explanation.shared_hosts else ""
         say(f"What would open it{also}:")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from proxy.ca.authority import root_certificate
+from proxy.ca.status import root_certificate
 from proxy.store.engine import Store
 from proxy.store.models import AttemptRow
 from tests.integration.gateway.clients import Address, eventually

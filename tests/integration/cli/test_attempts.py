@@ -2,6 +2,11 @@
 
 import csv
 import io
+import os
+import re
+import shlex
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -81,6 +86,85 @@ def test_csv(recorded):
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
 
 
+HOSTILE = [
+    "\x1b]0;owned\x07",
+    "\x1b[2J",
+    "\x9b31m",
+    "\u202egnp.exe",
+    "\u2066\u2069",
+    "a\u200bb\ufe0f",
+    "\u3164",
+    "=cmd|' /C calc'!A0",
+    "@SUM(1)",
+    "+1",
+    "-1",
+    "\t=1",
+    "\r\n=1",
+    "＝1",
+    '","=1',
+    "[red]x[/red]",
+]
+UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe0f]")
+
+
+@pytest.fixture
+def hostile(head):
+    """A record in which everything that others chose is meant to do harm."""
+    store = head.store
+    with store.write() as unit:
+        for number, text in enumerate(HOSTILE):
+            unit.add(_attempt(number, host=text, device=text, person=text, service=text, clause=text, category=text))
+    store.close()
+    return head
+
+
+def test_a_hostile_record_on_a_terminal(hostile, tmp_path):
+    """A real terminal gets no escape but the table's own bold heading, whatever is listed."""
+    command = shlex.join([sys.executable, "-m", "proxy.cli", "attempts"])
+    shown = subprocess.run(
+        ["script", "--quiet", "--return", "--command", f"stty cols 160 rows 24; {command}", os.devnull],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**hostile.environment, "TERM": "xterm-256color", "NO_COLOR": ""},
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    ).stdout
+    styled = re.sub(r"\x1b\[[01]m", "", shown.replace("\r\n", "\n"))
+    assert styled != shown.replace("\r\n", "\n"), "it was no terminal"
+    assert not UNSAFE.search(styled)
+    assert r"\u202egnp.exe" in styled
+    assert "[red]x[/red]" in styled
+
+
+def test_a_bar_beside_a_file(recorded, tmp_path):
+    """On a terminal a long CSV shows how far it is, and every line of it is in the file."""
+    file = tmp_path / "attempts.csv"
+    command = f"{shlex.join([sys.executable, '-m', 'proxy.cli', 'attempts', '--csv'])} > {shlex.quote(str(file))}"
+    shown = subprocess.run(
+        ["script", "--quiet", "--return", "--command", command, os.devnull],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**recorded.environment, "TERM": "xterm-256color"},
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    ).stdout
+    assert "Writing CSV" in shown
+    assert "www.facebook.com" not in shown
+    assert len(file.read_text().splitlines()) == 4
+
+
+def test_a_hostile_record_in_a_pipe_and_for_programs(hostile):
+    """Plain text, CSV and JSON carry no control character; no cell of CSV is a formula; JSON has what was there."""
+    for options in ((), ("--csv",), ("--json",)):
+        assert not UNSAFE.search(hostile("attempts", *options).out)
+    rows = list(csv.reader(io.StringIO(hostile("attempts", "--csv").out)))
+    assert {len(row) for row in rows} == {len(FIELDS)}
+    assert not any(cell.startswith(("=", "+", "-", "@", "＝")) for row in rows for cell in row)
+    assert [attempt["host"] for attempt in hostile("attempts", "--json").json] == HOSTILE
+
+
 def test_as_a_table(recorded):
     """80 columns, references whole, nothing that steers the terminal."""
     shown = recorded("attempts").out
@@ -111,5 +195,22 @@ def test_wrong_use(recorded, options):
 
 def test_an_empty_record(head):
     """Says so; in JSON it is an empty list."""
-    assert head("attempts").out == "Nothing is recorded.\n"
+    assert head("attempts").out.startswith("Nothing is recorded yet")
     assert head("attempts", "--json").json == []
+
+
+def test_nothing_that_fits(recorded):
+    """What to do next is said."""
+    assert "--since" in recorded("attempts", "--device", "nosuch").out
+
+
+def test_by_reference(recorded):
+    """What the refusal page shows finds the attempt, however it is typed."""
+    assert [a["count"] for a in recorded("attempts", "--reference", " aaaa-bbbb-cccc-0001", "--json").json] == [3]
+    assert recorded("attempts", "--reference", "AAAA-BBBB-CCCC-9999", "--json").json == []
+
+
+def test_more_than_is_shown(recorded):
+    """A list that was cut says so; one that was not, does not."""
+    assert "--limit shows more" in recorded("attempts", "--limit", "2").out
+    assert "--limit shows more" not in recorded("attempts").out

@@ -37,6 +37,24 @@ def test_a_grant_with_a_window(head):
     assert "person:j.smith" in head("grants").out.replace("\n", "")
 
 
+def test_listed_for_people(head):
+    """Id and who whole, how long it still lasts, why and by whom; 80 columns."""
+    assert head("grant", "10.20.0.10", "facebook", "--for", "2h", "--reason", "Pictures of " * 9).code == 0
+    window = ("--from", "tomorrow 09:00", "--until", "tomorrow 12:00", "--reason", "Training day")
+    assert head("grant", "network:guest", "all", *window).code == 0
+    assert head("grant", "10.20.0.11", "reddit", *FOR_AN_HOUR).code == 0
+    assert head("revoke", "3", "--reason", "Finished early").code == 0
+    shown = head("grants", "--all").out
+    for part in ("address:10.20.0.10", "1 h 59 min left", "09:00", "12:00", "revoked", "by head"):
+        assert part in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_nothing_granted_says_how_to(head):
+    """Whoever looks for the first time sees what to type."""
+    assert "schoolgate grant WHO TARGET" in head("grants").out
+
+
 def test_extend_and_revoke(head):
     """The end moves; then it is over, and stays so."""
     granted = head("grant", "10.20.0.10", "facebook", *FOR_AN_HOUR, "--json").json

@@ -1,7 +1,19 @@
 """Accounts, signing in, and who may change whom."""
 
-import pytest
+import os
+import pty
+import re
+import stat
+import subprocess
+import sys
+from contextlib import closing, suppress
 
+import pytest
+from sqlalchemy import select
+
+from policies.vocabulary import Role
+from proxy.services.passwords import verified
+from proxy.store.models import Person
 from tests.integration.cli.conftest import PASSWORDS
 
 
@@ -17,6 +29,7 @@ def test_actor_and_new_password_come_line_by_line(school):
         "role": "staff",
         "enabled": True,
         "has_password": True,
+        "has_browsing": False,
         "groups": ["governors"],
     }
     assert school("login", "a.jones", "--password-stdin", stdin="bramble teapot wren\n").code == 0
@@ -144,3 +157,140 @@ def test_a_short_new_password_is_refused(head):
     assert result.code == 2
     assert "8 characters" in result.err
     assert head("login", "j.smith", "--password-stdin", stdin=PASSWORDS["j.smith"] + "\n").code == 0
+
+
+def test_groups(head):
+    """Joining and leaving, and how many are in each."""
+    joined = head("people", "groups", "j.smith", "--join", "governors", "--join", "choir", "--json").json
+    assert joined["groups"] == ["choir", "governors"]
+    assert "j.smith is in the group choir now." in head("people", "groups", "j.smith", "--leave", "governors").out
+    assert head("groups", "list", "--json").json == [
+        {"name": "choir", "people": 1, "devices": 0},
+        {"name": "governors", "people": 0, "devices": 0},
+    ]
+    assert "governors" in head("groups", "list").out
+    assert head("people", "groups", "j.smith").code == 2
+
+
+def test_a_browsing_password(school):
+    """Is set by whoever may, shown in the list, signs nobody in, and is taken away."""
+    school.act_as("j.smith")
+    given = ("people", "password", "j.smith", "--browsing", "--password-stdin")
+    assert school(*given, stdin="bramble teapot wren\n").code == 0
+    assert school(*given, stdin=PASSWORDS["j.smith"] + "\n").code == 2
+    assert school("login", "j.smith", "--password-stdin", stdin="bramble teapot wren\n").code == 3
+    school.act_as("tech")
+    assert [p["name"] for p in school("people", "list", "--json").json if p["has_browsing"]] == ["j.smith"]
+    assert (
+        school("people", "password", "head", "--browsing", "--password-stdin", stdin="bramble teapot wren\n").code == 3
+    )
+    assert school("people", "password", "j.smith", "--browsing", "--remove").code == 0
+    assert school("people", "password", "j.smith", "--browsing", "--remove").code == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--remove",),
+        ("--browsing", "--remove", "--generate"),
+        ("--generate", "--password-stdin"),
+        ("--generate",),
+        ("--browsing", "--generate"),
+    ],
+)
+def test_passwords_that_cannot_be(head, options):
+    """Contradictions, and a password that would be made up with nobody there to see it: nothing is changed."""
+    result = head("people", "password", "j.smith", *options, stdin="bramble teapot wren\n")
+    assert result.code == 2, result.out
+    assert head("login", "j.smith", "--password-stdin", stdin=PASSWORDS["j.smith"] + "\n").code == 0
+
+
+@pytest.mark.parametrize("browsing", [(), ("--browsing",)])
+def test_a_password_that_is_made_up(head, browsing):
+    """On a terminal it is shown, once, and it works."""
+    shown = on_a_terminal(head, "people", "password", "j.smith", "--generate", *browsing)
+    [made] = re.findall(r"^    ((?:[a-z]{4}-){2}[a-z]{4})\r?$", shown, re.MULTILINE)
+    if browsing:
+        with closing(head.store) as store, store.read() as session:
+            [kept] = session.scalars(select(Person.browsing_hash).where(Person.name == "j.smith"))
+        assert verified(made, kept)
+    else:
+        assert head("login", "j.smith", "--password-stdin", stdin=f"{made}\n").code == 0
+
+
+def on_a_terminal(school, *arguments: str) -> str:
+    """What a command shows whose standard output is a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "proxy.cli", *arguments]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(school.environment))
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # Linux's way to say that the other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait(timeout=60) == 0, shown
+    return shown.decode()
+
+
+@pytest.mark.parametrize("change", ["role", "disable", "password"])
+def test_a_change_ends_sessions_at_once(head, change):
+    """Whoever was signed in is not any more."""
+    head.act_as("j.smith")
+    assert head("grants").code == 0
+    head.act_as("head")
+    done = {
+        "role": lambda: head("people", "role", "j.smith", "network"),
+        "disable": lambda: head("people", "disable", "j.smith"),
+        "password": lambda: head("people", "password", "j.smith", "--password-stdin", stdin="bramble teapot wren\n"),
+    }[change]()
+    assert done.code == 0, done.err
+    head.act_as("j.smith")
+    result = head("grants", "--json")
+    assert (result.code, result.error["code"]) == (3, "session_ended")
+
+
+def test_the_session_is_private_and_hashed(school):
+    """The file is its owner's alone; the store cannot be turned into a session."""
+    school.login("head")
+    assert stat.S_IMODE(school.session_file.stat().st_mode) == 0o600
+    token = school.session_file.read_text().strip()
+    for file in school.state_dir.glob("schoolgate.db*"):
+        assert token.encode() not in file.read_bytes()
+
+
+def test_the_last_of_slt_is_restored_by_the_owner(school):
+    """The directory's owner gives a lost account a new password, or enables it, only while nobody of SLT works."""
+    lost = ("people", "password", "head", "--password-stdin")
+    assert school(*lost, stdin="bramble teapot wren\n").code == 3
+    with closing(school.store) as store, store.write() as unit:
+        for person in unit.scalars(select(Person).where(Person.role == Role.SLT)):
+            person.enabled = False
+    assert school("people", "enable", "j.smith").code == 3
+    assert school(*lost, stdin="bramble teapot wren\n").code == 0
+    assert school("people", "enable", "head", "--json").json["enabled"] is True
+    assert school("people", "enable", "deputy").code == 3
+    assert school("login", "head", "--password-stdin", stdin="bramble teapot wren\n").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("j.sm\u0456th", "character 5 is U+0456 CYRILLIC SMALL LETTER BYELORUSSIAN-UKRAINIAN I"),
+        ("j\u200bsmith", "character 2 is U+200B ZERO WIDTH SPACE"),
+        ("j\u202esmith", "character 2 is U+202E RIGHT-TO-LEFT OVERRIDE"),
+        ("j\x07smith", "character 2 is U+0007, a control character"),
+    ],
+)
+def test_characters_that_deceive_are_named(head, name, said):
+    """In a person's name, a device's, a group's, and a reason."""
+    for command in (
+        ("people", "add", name, "--name", "X", "--role", "staff"),
+        ("people", "add", "new", "--name", name, "--role", "staff"),
+        ("devices", "add", name, "--address", "10.20.0.9"),
+        ("people", "groups", "j.smith", "--join", name),
+        ("grant", "10.20.0.9", "facebook", "--for", "1h", "--reason", f"{name} asked for it"),
+    ):
+        result = head(*command)
+        assert result.code == 2
+        assert said in result.err.replace("\n  ", " "), command

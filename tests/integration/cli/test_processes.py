@@ -18,6 +18,7 @@ from tests.integration.cli.conftest import Commands
 
 DEADLINE = 60.0
 PASSWORD = re.compile(r"password ((?:[a-z0-9]{4}-){3}[a-z0-9]{4})")
+PASSPHRASE = re.compile(r"\b(?:[a-z]{4}-){5}[a-z]{4}\b")  # of the CA's root key
 
 
 def _free_ports(count: int) -> list[int]:
@@ -80,6 +81,7 @@ def test_run_at_a_terminal(ported):
             assert part in shown
         password = PASSWORD.search(shown)
         assert password is not None
+        assert len(PASSPHRASE.findall(shown)) == 1
         assert max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()) <= 80
         assert ported("login", "head", "--password-stdin", stdin=password[1] + "\n").code == 0
         second = ported.process("run")
@@ -89,7 +91,9 @@ def test_run_at_a_terminal(ported):
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE) == 0
     with _running(ported, "run", terminal=True) as (process, terminal):
-        assert not PASSWORD.search(_read_until(terminal, "Ctrl-C"))
+        shown = _read_until(terminal, "Ctrl-C")
+        assert not PASSWORD.search(shown)
+        assert not PASSPHRASE.search(shown)
 
 
 def test_run_without_a_terminal_makes_no_account(ported):
@@ -98,6 +102,9 @@ def test_run_without_a_terminal_makes_no_account(ported):
         shown = _read_until(output, "Ctrl-C")
         assert "Nobody can grant yet" in shown
         assert not PASSWORD.search(shown)
+        assert not PASSPHRASE.search(shown)
+        assert "ca/root.passphrase" in shown
+        assert "    schoolgate ca passphrase\n" in shown
         assert "\x1b" not in shown
         typed = re.search(r'schoolgate (people add head --name "Head teacher" --role slt --password-stdin)', shown)
         assert typed is not None

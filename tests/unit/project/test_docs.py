@@ -19,7 +19,7 @@ from proxy.settings import Settings
 ROOT = Path(__file__).parents[3]
 PAGES = {path.name: path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 TEXT = "\n".join(PAGES.values())
-COMMAND_LINE = re.compile(r"^ *(?:sudo -u schoolgate )?schoolgate (.+?)(?: +#.*| *[>|].*)?$", re.MULTILINE)
+COMMAND_LINE = re.compile(r"^ *(?:sudo -u schoolgate )?schoolgate (.+?)(?: +#.*| *[<>|].*)?$", re.MULTILINE)
 UNIT = {"counter": "_total", "info": "_info"}
 
 type Command = Any  # a click command or group, whichever click Typer brings
@@ -81,6 +81,15 @@ def test_named_commands_exist(line: str) -> None:
 def test_every_command_is_documented(path: str) -> None:
     """docs/commands.md has a line for each command."""
     assert f"`schoolgate {path}" in PAGES["commands.md"]
+
+
+@pytest.mark.parametrize("path", sorted(leaves(root())))
+def test_every_option_is_documented(path: str) -> None:
+    """The line of a command in docs/commands.md names each of its options, and no other; --json is said of all."""
+    [line] = re.findall(rf"^\| `schoolgate {path}[` ].*$", PAGES["commands.md"], re.MULTILINE)
+    command, _ = found(path.split())
+    options = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    assert set(re.findall(r"--[a-z-]+", line)) | {"--json"} == options | {"--json"}
 
 
 def table_of(page: str, heading: str) -> list[str]:

@@ -1,5 +1,9 @@
 """Help shows the commands that work, and no other, each with a line and an example."""
 
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,20 +16,35 @@ answerer
 attempts
 ca export
 ca init
+ca passphrase
+ca renew
 ca status
+catalogue bundles
 catalogue find
 catalogue list
+changes approve
+changes list
+changes refuse
+changes withdraw
+completion
 devices add
+devices change
+devices import
 devices list
+devices remove
 extend
 grant
 grants
+groups list
+help
 keeper
 login
 logout
 people add
 people disable
 people enable
+people groups
+people import
 people list
 people password
 people role
@@ -40,18 +59,33 @@ store upgrade
 why
 """.strip().splitlines()
 
-WITHOUT_DATA = {"answerer", "ca export", "keeper", "login", "logout", "people password", "policy schema", "run"}
+WITHOUT_DATA = {
+    "answerer",
+    "completion",
+    "help",
+    "keeper",
+    "login",
+    "logout",
+    "people password",
+    "policy schema",
+    "run",
+}
 
 
-def _commands(command=None, name="") -> Iterator[tuple[str, object]]:
-    command = command or get_command(app)
-    for part, sub in (getattr(command, "commands", None) or {}).items():
+def _commands(command, name="") -> Iterator[tuple[str, object]]:
+    """All of them by name, groups too; the root's name is empty."""
+    yield name, command
+    for part, sub in getattr(command, "commands", {}).items():
         yield from _commands(sub, f"{name} {part}".strip())
-    if not hasattr(command, "commands"):
-        yield name, command
 
 
-FOUND = dict(_commands())
+def _examples(command) -> list[str]:
+    return re.findall(r"^  (schoolgate .+)$", command.epilog or "", re.MULTILINE)
+
+
+ROOT = get_command(app)
+FOUND = {name: command for name, command in _commands(ROOT) if not hasattr(command, "commands")}
+GROUPS = {name: command for name, command in _commands(ROOT) if hasattr(command, "commands")}
 
 
 def test_only_the_commands_that_work():
@@ -65,8 +99,23 @@ def test_every_command_is_documented(name):
     command = FOUND[name]
     assert command.help
     assert command.help.endswith(".")
-    assert command.get_short_help_str(limit=62) == command.help
-    assert f"schoolgate {name}" in command.epilog.replace("--as head ", "")
+    assert command.get_short_help_str(limit=62) == command.help.split("\n\n")[0]
+    assert any(f"schoolgate {name}" in line.replace("--as head ", "") for line in _examples(command))
+
+
+@pytest.mark.parametrize("name", sorted(FOUND | GROUPS))
+def test_every_example_can_be_typed(name):
+    """At least one for each command and each group; all are accepted, up to where they would begin."""
+    lines = _examples((FOUND | GROUPS)[name])
+    assert lines
+    for line in lines:
+        words = shlex.split(re.split(" [<>] ", line)[0])[1:]
+        command, context = ROOT, None
+        while hasattr(command, "commands"):
+            context = command.make_context(None, words, parent=context)
+            _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+        if "--help" not in words:
+            command.make_context(None, words, parent=context)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -81,14 +130,47 @@ def test_what_prints_data_prints_json(name):
     assert "--json" in {option for parameter in FOUND[name].params for option in parameter.opts}
 
 
-@pytest.mark.parametrize("name", ["", "people", "grant"])
+@pytest.mark.parametrize("name", sorted(FOUND | GROUPS))
 def test_help_is_plain_and_fits_a_terminal(name, capsys):
-    """80 columns, no colours, done."""
+    """80 columns (examples, which are there to be copied, on one line each), no colours, done."""
     assert run([*name.split(), "--help"]) == 0
-    shown = capsys.readouterr().out
-    assert "Example" in shown or name == "people"
-    assert "\x1b" not in shown
-    assert max(map(len, shown.splitlines())) <= 80 or name == "grant"
+    shown, _, examples = capsys.readouterr().out.partition("\n  Example")
+    assert examples
+    assert "\x1b" not in shown + examples
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not re.search(r"[{}]|<(str|int|Path)>", shown), "usage is written as in manual pages"
+
+
+@pytest.mark.parametrize("name", ["", "grants", "people add"])
+def test_help_as_a_command(name, capsys):
+    """``schoolgate help X`` is ``schoolgate X --help``."""
+    assert run([*name.split(), "--help"]) == 0
+    expected = capsys.readouterr().out
+    assert run(["help", *name.split()]) == 0
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("grnats", "'grants'"), ("people lst", "'list'"), ("grants --al", "--all"), ("help peopl", "schoolgate --help")],
+)
+def test_a_slip_is_answered_with_what_is_near(typed, meant, capsys):
+    """Wrong use, and what may have been meant."""
+    assert run(typed.split()) == 2
+    assert meant in capsys.readouterr().err
+
+
+def test_a_group_alone_names_its_commands(capsys):
+    """Whoever stops half way is told how it goes on."""
+    assert run(["devices"]) == 2
+    assert "Commands: add, " in capsys.readouterr().err
+
+
+def test_help_comes_without_what_the_commands_work_with():
+    """Neither the store nor validation is imported to show help or to complete a word: it stays quick."""
+    code = "import sys, proxy.cli.app; print(*({'sqlalchemy', 'pydantic', 'alembic', 'mitmproxy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_nothing_typed_shows_help(capsys):

@@ -1,5 +1,6 @@
 """Times as people type them, in the school's zone."""
 
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -120,3 +121,33 @@ def test_json_times_have_an_offset():
     """RFC 3339, in the school's zone; none stays none."""
     assert times.iso(SUMMER, LONDON) == "2026-07-01T13:00:00+01:00"
     assert times.iso(None, LONDON) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (7140, "1 h 59 min"),
+        (47 * 3600, "47 h"),
+        (49 * 3600, "2 days"),
+    ],
+)
+def test_what_is_left(seconds, said):
+    """As much as one wants to know of a time to wait."""
+    assert times.left(timedelta(seconds=seconds)) == said
+
+
+def test_a_clock_that_shows_another_time_is_told_so(monkeypatch):
+    """A gateway in UTC lists the school's times, in summer an hour on."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    try:
+        assert times.zone_note(SUMMER, LONDON) == "Times are those of Europe/London."
+        assert times.zone_note(_utc(2026, 1, 1), LONDON) is None
+    finally:
+        monkeypatch.undo()
+        time.tzset()
