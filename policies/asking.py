@@ -9,8 +9,9 @@ addresses and networks hold grants.
 from dataclasses import replace
 from datetime import datetime
 
+from policies.attempt import Attempt
 from policies.authorisation import Authorisation, State
-from policies.decision import Attempt, decide
+from policies.decision import decide
 from policies.snapshot import Snapshot
 from policies.vocabulary import Reason
 

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from itertools import chain, pairwise
 
+from policies.attempt import Attempt
 from policies.catalogue import Catalogue
-from policies.decision import Attempt, Decision, decide
+from policies.decision import Decision, decide
 from policies.model import Example, Exemption, Policy
 from policies.names import HostName, IPAddress, parents
 from policies.snapshot import Member, Snapshot

@@ -14,17 +14,15 @@ either is refused, refused; if both pass and differ, ``name_mismatch``. On a net
 (``observe``) a refusal for any reason of policy passes as ``observed`` and says what it would have been.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from policies.attempt import Attempt, Destination
 from policies.authorisation import Authorisation, State
 from policies.model import Rule, Service
-from policies.names import HostName, IPAddress
+from policies.names import HostName
 from policies.snapshot import Snapshot
 from policies.vocabulary import Protocol, Reason, Verdict
-
-type Destination = HostName | IPAddress
 
 REMEMBERED = timedelta(days=1)  # how long an ended authorisation still explains a refusal
 
@@ -49,34 +47,6 @@ OBSERVABLE = frozenset(
         Reason.NAME_MISMATCH,
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """What is known of one TLS connection, or of one plain HTTP request, when it is judged.
-
-    ``destination`` is what was asked for (CONNECT or request line: ``explicit``) or where the packet was going.
-    ``server_name`` is the name shown after that: SNI, or the Host header. ``fault`` is what a parser found wrong.
-    ``person`` is who the client has shown to be, and ``credential`` which credential of theirs that rests on.
-    """
-
-    address: IPAddress
-    destination: Destination | None
-    port: int
-    protocol: Protocol
-    explicit: bool
-    server_name: HostName | None = None
-    person: str | None = None
-    credential: str | None = None
-    fault: Reason | None = None
-
-    @property
-    def names(self) -> tuple[HostName, ...]:
-        """The names to judge, what was shown before what was asked for."""
-        shown, asked = self.server_name, self.destination
-        if not isinstance(asked, str) or asked == shown:
-            return () if shown is None else (shown,)
-        return (asked,) if shown is None else (shown, asked)
 
 
 class Decision(NamedTuple):
@@ -166,12 +136,18 @@ class _Judge:
     def decision(self) -> Decision:
         attempt = self.attempt
         if attempt.credential is not None and not self._proven():
-            return self._decision(DENY, Reason.BAD_CREDENTIALS, attempt.server_name or attempt.destination)
+            return self._faulty(Reason.BAD_CREDENTIALS)
         if (fault := attempt.fault or self._fault()) is not None:
-            return self._listed(fault) or self._decision(DENY, fault, attempt.server_name or attempt.destination)
+            return self._listed(fault) or self._faulty(fault)
         return self._judge_names()
 
     # 0. What cannot be judged by a name alone
+
+    def _faulty(self, fault: Reason) -> Decision:
+        """Refused whatever it names; what it names is said all the same."""
+        host = self.attempt.server_name or self.attempt.destination
+        service = self.snapshot.listing(host).service if isinstance(host, str) else None
+        return self._decision(DENY, fault, host, service)
 
     def _proven(self) -> bool:
         """A connection rests on the credential it was opened with, for as long as that stands for its person."""

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Network
 from time import monotonic
 
 from mitmproxy import connection, ctx
@@ -20,6 +19,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 
 from policies.names import IPAddress
 from policies.vocabulary import Outcome
+from proxy.identity.pacing import Device, device_of
 from proxy.judging import Ticket
 from proxy.persons import NOBODY, Standing
 
@@ -96,7 +96,7 @@ class Clients:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Client] = {}
-        self._per_place: Counter[IPAddress | IPv6Network] = Counter()
+        self._per_device: Counter[Device] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -116,20 +116,20 @@ class Clients:
 
     def add(self, client: Client) -> None:
         self._by_id[client.connection.id] = client
-        self._per_place[_place(client.address)] += 1
+        self._per_device[device_of(client.address)] += 1
 
     def remove(self, client: connection.Client) -> Client | None:
         gone = self._by_id.pop(client.id, None)
         if gone is not None:
-            place = _place(gone.address)
-            self._per_place[place] -= 1
-            if not self._per_place[place]:
-                del self._per_place[place]
+            device = device_of(gone.address)
+            self._per_device[device] -= 1
+            if not self._per_device[device]:
+                del self._per_device[device]
         return gone
 
     def beside(self, address: IPAddress) -> int:
         """How many connections its device has open: by address, and by /64 where a device has a whole one."""
-        return self._per_place[_place(address)]
+        return self._per_device[device_of(address)]
 
 
 def writer_of(client: connection.Client, to: connection.Connection | None = None) -> asyncio.StreamWriter | None:
@@ -138,10 +138,6 @@ def writer_of(client: connection.Client, to: connection.Connection | None = None
     handler = proxyserver.connections.get(client.id) if proxyserver is not None else None
     transport = handler.transports.get(to or client) if handler is not None else None
     return transport.writer if transport is not None and isinstance(transport.writer, asyncio.StreamWriter) else None
-
-
-def _place(address: IPAddress) -> IPAddress | IPv6Network:
-    return address if isinstance(address, IPv4Address) else IPv6Network((address, 64), strict=False)
 
 
 def cut(client: Client, proxyserver: Proxyserver) -> None:

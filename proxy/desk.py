@@ -8,7 +8,7 @@ from time import monotonic
 
 from mitmproxy import connection
 
-from policies.decision import Attempt
+from policies.attempt import Attempt
 from policies.vocabulary import Reason
 from proxy.answering import Answers
 from proxy.clients import Client, Clients

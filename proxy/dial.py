@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from ipaddress import IPv4Address, ip_network
+from typing import Any
 
-from policies.decision import Attempt, Decision
+from policies.attempt import Attempt
+from policies.decision import Decision
 from policies.model import Policy
 from policies.names import HostName, IPAddress
 from policies.vocabulary import Outcome, Reason
@@ -57,15 +59,22 @@ class DialError(Exception):
 class Turns:
     """So many questions at a time for each client: one that asks for slow names waits for itself, not others for it.
 
-    A question keeps its turn until it is answered, though whoever asked has hung up: it is being asked all the same.
+    A question keeps its turn until it is ``settled``, though whoever asked has hung up, or was told that there is no
+    answer: it is being asked all the same.
     """
 
     def __init__(self, at_a_time: int) -> None:
         self._at_a_time = at_a_time
         self._semaphores: dict[IPAddress, asyncio.Semaphore] = {}
         self._holding: Counter[IPAddress] = Counter()
+        self._turns: set[asyncio.Task[None]] = set()
 
-    async def ask[T](self, client: IPAddress, question: Callable[[], Coroutine[None, None, T]]) -> T:
+    async def ask[T](
+        self,
+        client: IPAddress,
+        question: Callable[[], Coroutine[None, None, T]],
+        settled: Callable[[], Coroutine[None, None, None]],
+    ) -> T:
         semaphore = self._semaphores.setdefault(client, asyncio.Semaphore(self._at_a_time))
         self._holding[client] += 1
         try:
@@ -73,21 +82,23 @@ class Turns:
         except BaseException:
             self._leave(client)
             raise
-        return await asyncio.shield(asyncio.ensure_future(self._answered(client, semaphore, question)))
-
-    async def _answered[T](
-        self, client: IPAddress, semaphore: asyncio.Semaphore, question: Callable[[], Coroutine[None, None, T]]
-    ) -> T:
-        try:
-            return await question()
-        finally:
-            semaphore.release()
-            self._leave(client)
+        asking = asyncio.ensure_future(question())
+        turn = asyncio.ensure_future(_until_over(asking, settled))
+        self._turns.add(turn)
+        turn.add_done_callback(self._turns.discard)
+        turn.add_done_callback(lambda _: semaphore.release())
+        turn.add_done_callback(lambda _: self._leave(client))
+        return await asyncio.shield(asking)
 
     def _leave(self, client: IPAddress) -> None:
         self._holding[client] -= 1
         if not self._holding[client]:
             del self._holding[client], self._semaphores[client]
+
+
+async def _until_over(asking: "asyncio.Task[Any]", settled: Callable[[], Coroutine[None, None, None]]) -> None:
+    await asyncio.wait([asking])
+    await settled()
 
 
 class Dialler:
@@ -106,7 +117,9 @@ class Dialler:
         listed = decision.reason in (Reason.EXEMPT, Reason.INTERNAL)
         answers: Sequence[IPAddress]
         if isinstance(decision.host, str):
-            answers = await self._turns.ask(attempt.address, partial(self._resolve, decision.host))
+            answers = await self._turns.ask(
+                attempt.address, partial(self._resolve, decision.host), partial(self._resolver.settled, decision.host)
+            )
         else:
             answers = (decision.host,)
         allowed = [a for a in answers if self._may_dial(a, port, policy, listed=listed and a == decision.host)]

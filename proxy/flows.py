@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from mitmproxy import connection, http
 from mitmproxy.proxy import mode_specs
 
-from policies.decision import Attempt, Destination
+from policies.attempt import Attempt, Destination
 from policies.names import HostName, InvalidName, IPAddress, address_literal, host_name, normal_address
 from policies.vocabulary import Protocol, Reason
 from proxy.lane.first_bytes import FirstBytes

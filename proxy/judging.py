@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from time import monotonic, perf_counter
 
 from policies.asking import would_ask
-from policies.decision import Attempt, Decision, decide, refusal, unrecordable, unsigned
+from policies.attempt import Attempt
+from policies.decision import Decision, decide, refusal, unrecordable, unsigned
 from policies.snapshot import Snapshot
 from policies.vocabulary import Kind, Outcome, Reason
 from proxy.metrics import Metrics

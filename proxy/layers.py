@@ -2,7 +2,7 @@
 
 Each does one thing that mitmproxy's own does not: ``Refusing`` tells a TLS client by an alert and hangs up; ``Relay``
 counts what passes and keeps none of it; ``JudgedHttp`` answers a refused request before its body is read, bounds the
-head of a request, and reports what cannot be parsed.
+head of a request, reports what cannot be parsed, and says in our own words what went wrong.
 """
 
 import struct
@@ -10,13 +10,25 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from mitmproxy import connection, http
+from mitmproxy.connection import ConnectionState
+from mitmproxy.net.http.http1 import assemble_response
 from mitmproxy.proxy import commands, context, events, layer
 from mitmproxy.proxy.layers import tcp
 from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer, HTTPMode, HttpStream, SendHttp
-from mitmproxy.proxy.layers.http._events import RequestHeaders, ResponseEndOfMessage
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server, make_error_response
+from mitmproxy.proxy.layers.http._events import (
+    HttpEvent,
+    RequestHeaders,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
+from mitmproxy.proxy.layers.http._http2 import Http2Server
 
+from policies.vocabulary import Outcome
 from proxy.judging import Ticket
+from proxy.own_words import own_answer
 
 ACCESS_DENIED = bytes.fromhex("15 03 03 00 02 02 31")  # a fatal alert, access_denied: RFC 8446 section 6.2
 LARGEST_HEAD = 64 * 1024  # bytes of one request's line and headers
@@ -100,7 +112,7 @@ class Relay(GuardedLayer, tcp.TCPLayer):
 
 
 class BoundedHttp1Server(Http1Server):
-    """HTTP/1 towards the client, with a limit on the head and a report of what is not HTTP."""
+    """HTTP/1 towards the client, with a limit on the head, a report of what is not HTTP, and our own words."""
 
     def __init__(self, context: context.Context, gate: Gate) -> None:
         super().__init__(context)
@@ -112,17 +124,56 @@ class BoundedHttp1Server(Http1Server):
             yield from self._refuse_excess()
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
-        yield from super().read_headers(event)
+        for command in super().read_headers(event):  # it waits for none of them
+            is_answer = isinstance(command, commands.SendData)  # to a head that it cannot read
+            yield commands.SendData(self.conn, assemble_response(own_answer(400))) if is_answer else command
         if self.state == self.done and self.request is None:
             self._gate.malformed(self.context.client)
+
+    def send(self, event: HttpEvent) -> Commands:
+        """What goes wrong before an answer has begun is told here, as far as there is anything to tell."""
+        if not isinstance(event, ResponseProtocolError) or self.response is not None:
+            yield from super().send(event)
+            return
+        status = event.code.http_status_code()
+        if self.conn.state & ConnectionState.CAN_WRITE:
+            if status is not None:
+                has_body = self.request is None or self.request.method != "HEAD"
+                answer = own_answer(status, _outcome(self._gate, self.context.client), body=has_body)
+                yield commands.SendData(self.conn, assemble_response(answer))
+            yield commands.CloseConnection(self.conn)
 
     def _refuse_excess(self) -> Commands:
         """Bodies are passed on as they come: what stays is a head, a chunk's line, or what nobody asked for yet."""
         self._gate.malformed(self.context.client)
         if self.state == self.read_headers:
-            yield commands.SendData(self.conn, make_error_response(431, f"A head of at most {LARGEST_HEAD} bytes."))
+            yield commands.SendData(self.conn, assemble_response(own_answer(431)))
         yield commands.CloseConnection(self.conn)
         self.state = self.done
+
+
+class OwnHttp2Server(Http2Server):
+    """HTTP/2 towards the client, with our own words."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        status = event.code.http_status_code() if isinstance(event, ResponseProtocolError) else None
+        if not isinstance(event, ResponseProtocolError) or status is None or not self._is_unanswered(event.stream_id):
+            yield from super()._handle_event(event)
+            return
+        answer = own_answer(status)
+        del answer.headers["connection"]
+        yield from super()._handle_event(ResponseHeaders(event.stream_id, answer))
+        yield from super()._handle_event(ResponseData(event.stream_id, answer.raw_content or b""))
+        yield from super()._handle_event(ResponseEndOfMessage(event.stream_id))
+
+    def _is_unanswered(self, stream_id: int) -> bool:
+        return self.is_open_for_us(stream_id) and not self.h2_conn.streams[stream_id].state_machine.headers_sent
+
+
+def _outcome(gate: Gate, client: connection.Client) -> Outcome | None:
+    """What became of what was dialled for a client last."""
+    ticket = gate.ticket_of(client)
+    return ticket.outcome if ticket is not None else None
 
 
 class JudgedStream(HttpStream):
@@ -171,8 +222,8 @@ class JudgedHttp(GuardedLayer, HttpLayer):
     def __init__(self, context: context.Context, mode: HTTPMode, gate: Gate) -> None:
         super().__init__(context, mode)
         self.gate = gate
-        if context.client.alpn != b"h2":
-            self.connections[context.client] = BoundedHttp1Server(context.fork(), gate)
+        speaks_h2, inner = context.client.alpn == b"h2", context.fork()
+        self.connections[context.client] = OwnHttp2Server(inner) if speaks_h2 else BoundedHttp1Server(inner, gate)
 
     def _handle_event(self, event: events.Event) -> Commands:
         yield from super()._handle_event(event)

@@ -9,6 +9,7 @@ Credentials that are sent unasked are used, where it matters for the decision or
 to the origin: what they send is not for us. Whatever goes wrong here, ``Judge`` lets nobody through who must sign in.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -17,11 +18,13 @@ from time import monotonic
 
 from mitmproxy import http
 
-from policies.decision import Attempt, Decision
+from policies.attempt import Attempt
+from policies.decision import Decision
 from policies.vocabulary import Kind, Reason
 from proxy.classify import kind_of
 from proxy.identity.challenging import Challenges
 from proxy.identity.door import Door, Identity, Unproven
+from proxy.identity.pacing import Pace
 from proxy.judging import Judge
 from proxy.settings import ProxyAuth
 
@@ -72,7 +75,7 @@ class Persons:
     def __init__(self, judge: Judge, door: Door | None, mode: ProxyAuth) -> None:
         self._judge, self._door = judge, door
         self._required, self._optional = mode is ProxyAuth.REQUIRED, mode is ProxyAuth.OPTIONAL
-        self._challenges = Challenges()
+        self._challenges, self._pace = Challenges(), Pace()
 
     # Before anything is decided
 
@@ -82,17 +85,27 @@ class Persons:
         """Who stands behind a CONNECT, or a plain request to the proxy: each speaks for itself.
 
         The ``attempt`` of a CONNECT takes its name for what would be shown inside. ``waiting`` is entered while
-        somebody is looked up.
+        somebody is looked up, and while a device waits that has shown nobody too often.
         """
         if self._door is None or not attempt.explicit or attempt.fault is not None:
             return NOBODY
+        met = await self._met(self._door, attempt, request, authorization, waiting)
+        shows_nobody = isinstance(met, Turn) or (met.answered and met.identity is None)
+        if shows_nobody and (delay := self._pace.delay(attempt.address, monotonic())):
+            with waiting():
+                await asyncio.sleep(delay)
+        return met
+
+    async def _met(
+        self, door: Door, attempt: Attempt, request: http.Request, authorization: str | None, waiting: Waiting
+    ) -> Standing | Turn:
         foreseen = self._judge.foresee(attempt)
         if foreseen.reason in NEVER_ASKED:
             return NOBODY
         must = self._required and not foreseen.allowed
         if authorization is not None and (must or foreseen.recorded):
             with waiting():
-                shown = await self._door.identify(authorization, attempt.address)
+                shown = await door.identify(authorization, attempt.address)
             return self._shown(attempt, shown, foreseen)
         asked = must or (authorization is None and self._optional and self._is_due(attempt, request))
         return Turn.ASK if asked else NOBODY
@@ -109,7 +122,7 @@ class Persons:
         if foreseen.allowed:
             return Standing(answered=True)
         if shown is Unproven.WAIT:
-            return Standing(fault=Reason.BAD_CREDENTIALS, answered=True)
+            return Standing(fault=Reason.TOO_BUSY, answered=True)
         return Standing(fault=Reason.TOO_BUSY if self._required else None, answered=True)
 
     def _is_due(self, attempt: Attempt, request: http.Request) -> bool:

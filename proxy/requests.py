@@ -8,7 +8,7 @@ from time import monotonic
 
 from mitmproxy import http
 
-from policies.decision import Attempt
+from policies.attempt import Attempt
 from proxy.classify import kind_of
 from proxy.clients import TYPING_FOR, Client
 from proxy.desk import AFTER_A_PAGE, Desk

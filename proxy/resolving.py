@@ -46,28 +46,54 @@ class Answer:
 
 
 class Source(Protocol):
-    """Asks once. Raises Unresolvable."""
+    """Somebody to ask."""
 
-    async def ask(self, host: HostName) -> Answer: ...
+    async def ask(self, host: HostName) -> Answer:
+        """Asks once. Raises Unresolvable."""
+        ...
+
+    async def settled(self, host: HostName) -> None:
+        """Returns once nothing of that question is under way any more, which may be long after its answer."""
+        ...
 
 
 class SystemSource:
-    """getaddrinfo: ``/etc/hosts``, nsswitch and resolv.conf as the machine has them."""
+    """getaddrinfo: ``/etc/hosts``, nsswitch and resolv.conf as the machine has them.
+
+    It blocks a thread for as long as it likes, and cannot be stopped: nobody waits for it longer than ``PATIENCE``.
+    """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
+        self._under_way: dict[HostName, asyncio.Future[tuple[IPAddress, ...]]] = {}
 
     async def ask(self, host: HostName) -> Answer:
-        look_up = asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host)
+        look_up = self._under_way.get(host) or self._begin(host)
         try:
             async with asyncio.timeout(PATIENCE):
-                found = await look_up
+                found = await asyncio.shield(look_up)
         except socket.gaierror as error:
             gone = error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
             raise (NoSuchName if gone else Unresolvable)("the system's resolver has no address for the name") from error
         except (OSError, UnicodeError, TimeoutError) as error:
             raise Unresolvable("the system's resolver has no address for the name") from error
         return Answer(found, SYSTEM_TTL)
+
+    async def settled(self, host: HostName) -> None:
+        """A thread may go on when nobody waits for it."""
+        if (look_up := self._under_way.get(host)) is not None:
+            await asyncio.wait([look_up])
+
+    def _begin(self, host: HostName) -> "asyncio.Future[tuple[IPAddress, ...]]":
+        def over(done: asyncio.Future[tuple[IPAddress, ...]]) -> None:
+            del self._under_way[host]
+            if not done.cancelled():
+                done.exception()  # whoever still waits is told; if nobody does, it is nobody's
+
+        look_up = asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host)
+        self._under_way[host] = look_up
+        look_up.add_done_callback(over)
+        return look_up
 
 
 def _getaddrinfo(host: str) -> tuple[IPAddress, ...]:
@@ -91,6 +117,9 @@ class DnsSource:
             certain = all(isinstance(answer, Answer | NoSuchName) for answer in both)
             raise (NoSuchName if certain else Unresolvable)("the name has no address")
         return Answer(tuple(a for answer in answers for a in answer.addresses), min(a.ttl for a in answers))
+
+    async def settled(self, host: HostName) -> None:
+        """With the answer, or the end of ``PATIENCE``, its question is over."""
 
     async def _records(self, host: HostName, kind: str) -> Answer:
         try:
@@ -161,6 +190,10 @@ class Resolver:
         if entry.answer is None:
             raise Unresolvable("the name cannot be resolved")
         return entry.answer.addresses
+
+    async def settled(self, host: HostName) -> None:
+        """Returns once nothing is under way any more of what was asked for the name and has been answered."""
+        await self._source(host).settled(host)
 
     async def _ask_once(self, host: HostName, known: _Entry | None) -> _Entry:
         """Many who ask for one name at one time share one question."""

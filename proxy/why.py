@@ -6,9 +6,10 @@ from datetime import datetime
 from types import MappingProxyType
 
 from policies.asking import GRANTABLE
+from policies.attempt import Attempt
 from policies.authorisation import Authorisation
 from policies.catalogue import Service
-from policies.decision import Attempt, Decision, decide
+from policies.decision import Decision, decide
 from policies.names import HostName
 from policies.snapshot import Snapshot
 from policies.vocabulary import Reason

@@ -1,7 +1,8 @@
-"""Browsing credentials, and changes that wait for SLT.
+"""Browsing credentials, who set a password, and changes that wait for SLT.
 
-Two empty columns on ``people`` and one new table. SQLite copies the few hundred rows of ``people`` for the new check;
-PostgreSQL locks that table for the moment of adding it. Nothing that is there changes its meaning.
+Four empty columns on ``people`` and one new table. SQLite copies the few hundred rows of ``people`` for the new checks;
+PostgreSQL locks that table for the moment of adding them. Nothing that is there changes its meaning: who set a password
+before this is not known, and it counts as its owner's.
 
 Revises: 0001
 """
@@ -25,6 +26,13 @@ def upgrade() -> None:
         people.create_check_constraint(
             op.f("ck_people_browsing_whole"), "(browsing_hash IS NULL) = (browsing_id IS NULL)"
         )
+        for which in ("password", "browsing"):
+            setter = f"{which}_set_by_id"
+            people.add_column(sa.Column(setter, BIG))
+            people.create_foreign_key(op.f(f"fk_people_{setter}_people"), "people", [setter], ["id"])
+            people.create_check_constraint(
+                op.f(f"ck_people_{which}_set"), f"{which}_hash IS NOT NULL OR {setter} IS NULL"
+            )
     op.create_table(
         "waiting_changes",
         sa.Column("id", BIG, autoincrement=True, nullable=False),

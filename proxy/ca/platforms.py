@@ -183,7 +183,11 @@ GUIDES = (
                 "then update-ca-certificates."
             ),
             "Fedora, Red Hat: copy it to /etc/pki/ca-trust/source/anchors/, then update-ca-trust.",
-            "Chrome and Chromium, each user: certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n schoolgate -i {file}",
+            (
+                "Chrome and Chromium, each user, with certutil from libnss3-tools (Debian, Ubuntu) or nss-tools "
+                "(Fedora, Red Hat): mkdir -p $HOME/.pki/nssdb && "
+                "certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n schoolgate -i {file}"
+            ),
             "Firefox: see the guide for firefox.",
         ),
         "OpenSSL (and so curl) and Chromium refuse whatever is outside the constraints; schoolgate's own tests try "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policies.vocabulary import Verdict
+from policies.vocabulary import Outcome, Verdict
 from proxy.cli import times
 from proxy.cli.context import Site, opened
 from proxy.cli.errors import WrongUse
@@ -20,6 +20,7 @@ app = family()
 MOST = 100_000
 NONE_YET = "Nothing is recorded yet: no device has asked for anything that is in the catalogue."
 NO_MATCH = "Nothing that is recorded fits. Leave an option out, or look further back with --since."
+FAILED = frozenset({Outcome.UNRESOLVABLE, Outcome.REFUSED_DESTINATION, Outcome.UNREACHABLE})
 FIELDS = (
     "verdict",
     "reason",
@@ -111,5 +112,10 @@ def _table(views: "list[AttemptView]", site: Site, *, empty: str) -> None:
 def _row(v: "AttemptView", site: Site) -> tuple[object, ...]:
     when = (times.spoken(v.last_at, site.now, site.zone), f"{v.count} times" if v.count > 1 else None)
     who = tuple(name for name in (v.person, v.device, v.address) if name is not None)[:2]
-    why = (f"{v.verdict}: {v.reason.replace('_', ' ')}", v.reference)
+    why = f"{v.verdict}: {v.reason.replace('_', ' ')}", _failed(v.outcome), v.reference
     return when, who, v.host or v.service, why, v.address, v.service, v.kind, v.clause
+
+
+def _failed(outcome: str | None) -> str | None:
+    """What kept an allowed attempt from its destination, which its verdict does not tell."""
+    return outcome.replace("_", " ") if outcome in FAILED else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from policies.vocabulary import Role
 from proxy.cli import times
 from proxy.cli.context import Site, opened
 from proxy.cli.help import example, family
@@ -61,7 +62,7 @@ def list_(
         if as_json:
             emit_json([_fields(view, site) for view in views])
             return
-        rows = ((v.id, v.what, v.opens, _asked(v, site), _decided(v, site)) for v in views)
+        rows = ((v.id, (v.what, _was(v)), v.opens, _asked(v, site), _decided(v, site)) for v in views)
         table(("*Id", "Change", "Would bring", "Asked", "State"), rows, empty="Nothing waits.")
 
 
@@ -73,8 +74,9 @@ def approve(context: typer.Context, number: Id, as_json: Json = False) -> None:
 
     with opened(context) as site, site.writing() as (unit, actor):
         view, gains = service.approve(unit, actor, number, site.now, site.policy)
-        brought = f" This brought {named(gains)}." if gains else ""
-        tell(f"Change {view.id} is done: {view.what}.{brought}", _fields(view, site), as_json=as_json)
+        brought = f"This brought {named(gains, Role.SLT)}." if gains else ""
+        done = (f"Change {view.id} is done: {view.what}.", _was(view), brought, *view.notes)
+        tell(" ".join(filter(None, done)), _fields(view, site), as_json=as_json)
 
 
 @changes.command(epilog=example("changes refuse 3 --reason 'Not for visitors'"))
@@ -107,6 +109,13 @@ def _waits(view: "ChangeView") -> str:
     return f"{waits} They decide with: schoolgate changes approve {view.id}"
 
 
+def _was(view: "ChangeView") -> str | None:
+    """What it was asked about, as that was then."""
+    from proxy.services.asked_about import in_words
+
+    return f"It was then: {in_words(view.about)}." if view.about else None
+
+
 def _asked(view: "ChangeView", site: Site) -> tuple[str, str]:
     return view.asked_by, times.spoken(view.asked_at, site.now, site.zone)
 
@@ -123,10 +132,12 @@ def _fields(view: "ChangeView", site: Site) -> dict[str, object]:
         "act": view.act,
         "what": view.what,
         "arguments": dict(view.arguments),
+        "about": dict(view.about) if view.about else None,
         "opens": view.opens,
         "asked_by": view.asked_by,
         "asked_at": times.iso(view.asked_at, site.zone),
         "decided_by": view.decided_by,
         "decided_at": times.iso(view.decided_at, site.zone),
         "reason": view.reason,
+        "notes": list(view.notes),
     }

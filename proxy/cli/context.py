@@ -7,7 +7,7 @@ and again when somebody has signed in.
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from proxy.cli import passwords, session
+from proxy.cli import passwords, session, terminals
 from proxy.cli.errors import CommandError, ExitCode, NotSignedIn
-from proxy.cli.output import warn
+from proxy.cli.output import told_after, warn
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from proxy.services.permission import Actor
     from proxy.settings import Settings
     from proxy.store.engine import Store
+
+
+PATIENCE = 30.0  # seconds that what ends access waits for another writer; the store's own patience is all others'
+NOTICE = 1.0  # after so many it is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class NothingSetUp(CommandError):
 class Site:
     """One installation of schoolgate, as one command sees it."""
 
-    def __init__(self, options: Globals, now: datetime) -> None:
-        self.options, self.now = options, now
+    def __init__(self, options: Globals, now: datetime, *, patient: bool = False) -> None:
+        self.options, self.now, self.patient = options, now, patient
         self._store: Store | None = None
 
     @cached_property
@@ -138,22 +142,33 @@ class Site:
     @cached_property
     def actor_if_any(self) -> "Actor | None":
         """Who acts; None where nobody said so and there is no session."""
-        from proxy.services import accounts
-
-        store = self.store  # no password is asked for a store that is not there
+        _ = self.store  # no password is asked for a store that is not there
         if self.options.as_name is not None:
             return self.sign_in(self.options.as_name, stdin=self.options.password_stdin)
         if (token := session.read_token(self.session_file)) is None:
             return None
-        with store.write() as unit:
-            return accounts.actor_of(unit, token, self.now)
+        return self._of_session(token)
+
+    def _of_session(self, token: str) -> "Actor | None":
+        """Whose session it is. One that has ended is forgotten, and is none where nobody could sign in again."""
+        from proxy.services import accounts
+        from proxy.services.errors import NotPermitted
+
+        with self.write() as unit:
+            try:
+                return accounts.actor_of(unit, token, self.now)
+            except NotPermitted:
+                session.forget_token(self.session_file)
+                if accounts.needs_first_account(unit):
+                    return None
+                raise
 
     def sign_in(self, name: str, *, stdin: bool) -> "Actor":
         from proxy.services import accounts
 
-        store = self.store
+        _ = self.store
         password = passwords.from_stdin(name) if stdin else passwords.from_terminal(name)
-        with store.write() as unit:
+        with self.write() as unit:
             actor = accounts.sign_in(unit, name, password, self.now)
         self.now = datetime.now(UTC)  # typing and checking a password takes its time; what is done is done now
         return actor
@@ -169,16 +184,35 @@ class Site:
     def writing(self) -> "Iterator[tuple[Session, Actor]]":
         """A unit of work, and who acts."""
         actor = self.actor
-        with self.store.write() as unit:
+        with self.write() as unit:
             yield unit, actor
+
+    @contextmanager
+    def write(self) -> "Iterator[Session]":
+        """A unit of work, when it is this command's turn: what ends access waits for it longer than the rest."""
+        with ExitStack() as stack:
+            with told_after(NOTICE, "The store is busy: waiting."):
+                unit = self._turn(stack)
+            yield unit
+
+    def _turn(self, stack: ExitStack) -> "Session":
+        from proxy.store.errors import StoreLocked
+
+        ends = time.monotonic() + (PATIENCE if self.patient else 0)
+        while True:
+            try:
+                return stack.enter_context(self.store.write())
+            except StoreLocked:
+                if time.monotonic() >= ends:
+                    raise
 
     @property
     def nobody_said_who(self) -> bool:
         return self.options.as_name is None and session.read_token(self.session_file) is None
 
-    @property
+    @cached_property
     def session_file(self) -> Path:
-        return session.session_file(os.environ)
+        return session.session_file(os.environ, terminals.current())
 
     def close(self) -> None:
         if self._store is not None:
@@ -187,9 +221,9 @@ class Site:
 
 
 @contextmanager
-def opened(context: typer.Context) -> Iterator[Site]:
+def opened(context: typer.Context, *, patient: bool = False) -> Iterator[Site]:
     """The site for one command, closed behind it."""
-    site = Site(context.find_object(Globals) or Globals(), datetime.now(UTC))
+    site = Site(context.find_object(Globals) or Globals(), datetime.now(UTC), patient=patient)
     try:
         yield site
     finally:

@@ -20,6 +20,7 @@ devices = family("devices", "The school's devices.", examples=("devices list", "
 app.add_typer(devices)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The device's name, such as office-3.")]
+File = Annotated[str, importing.file("name, addresses (and groups, owner)")]
 
 
 @devices.command(
@@ -83,18 +84,16 @@ def change(
 @devices.command(epilog=example("devices remove office-3"))
 def remove(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Take a device out of the list; what it was granted is revoked."""
-    with opened(context) as site:
+    with opened(context, patient=True) as site:
         changes.submit(site, "remove_device", {"name": name}, _removed, as_json=as_json)
 
 
 @devices.command("import", epilog=example("devices import devices.csv --dry-run", "devices import - < devices.csv"))
-def import_(
-    context: typer.Context, file: importing.File, dry_run: importing.DryRun = False, as_json: Json = False
-) -> None:
+def import_(context: typer.Context, file: File, dry_run: importing.DryRun = False, as_json: Json = False) -> None:
     """Add and change devices from a CSV file, all of it or nothing."""
     from proxy.services import imports
 
-    importing.run(context, file, imports.import_devices, dry_run=dry_run, as_json=as_json)
+    importing.run(context, file, imports.plan_devices, dry_run=dry_run, as_json=as_json)
 
 
 @devices.command("list", epilog=example("devices list", "devices list --json"))

@@ -91,7 +91,7 @@ def revoke(context: typer.Context, number: Id, reason: Reason, as_json: Json = F
     """End a grant now; connections that rest on it are cut."""
     from proxy.services import grants as service
 
-    with opened(context) as site, site.writing() as (unit, actor):
+    with opened(context, patient=True) as site, site.writing() as (unit, actor):
         view = service.revoke(unit, actor, number, reason, site.now)
         tell(f"Grant {view.id} ({view.who}, {view.target}) is revoked.", _fields(view, site), as_json=as_json)
 
@@ -112,7 +112,8 @@ def extend(
         with site.writing() as (unit, actor):
             view = service.extend(unit, actor, number, by, reason, site.now, site.policy)
         ends = times.spoken(view.ends_at, site.now, site.zone)
-        tell(f"Grant {view.id} ({view.who}, {view.target}) lasts until {ends}.", _fields(view, site), as_json=as_json)
+        sentence = f"Grant {view.id} ({view.who}, {view.target}) lasts until {ends}."
+        tell(" ".join([sentence, *view.notes]), _fields(view, site), as_json=as_json)
 
 
 def _granted(view: "GrantView", site: Site) -> str:

@@ -5,35 +5,47 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy.cli.context import opened
+from proxy.cli.context import Site, opened
 from proxy.cli.output import emit_json, progress, say, table
 
 if TYPE_CHECKING:
-    from proxy.services.imports import LineView
+    from sqlalchemy.orm import Session
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="A CSV file; - reads standard input.")]
+    from proxy.services.imports import LineView, Table
+    from proxy.services.permission import Actor
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would become of each line.")]
 
 IN_WORDS = {"add": "added", "change": "changed", "same": "the same", "wait": "waiting for SLT", "error": "wrong"}
 
 
+def file(columns: str) -> object:
+    """The argument FILE, as typer is told of it; the help names the columns."""
+    return typer.Argument(metavar="FILE", help=f"A CSV file with the columns {columns}; - reads standard input.")
+
+
 def run(
-    context: typer.Context, file: str, act: "Callable[..., list[LineView]]", *, dry_run: bool, as_json: bool
+    context: typer.Context,
+    name: str,
+    plan: "Callable[[Session, Actor, IO[bytes]], Table]",
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Import the file; where lines are wrong, show them all and import nothing."""
     from proxy.services.imports import ImportRefused
 
     with opened(context) as site:
         actor = site.actor
-        content = _content(file)  # before the store is ours alone: whoever sends it may take their time
-        unit_of_work = site.store.rehearse if dry_run else site.store.write
+        content = _content(name)
         try:
-            with progress("Importing", quiet=as_json) as bar, unit_of_work() as unit:
-                lines = act(unit, actor, content, now=site.now, policy=site.policy, progress=bar)
+            with site.store.read() as unit:
+                planned = plan(unit, actor, content)
+            lines = _carried_out(site, actor, planned, dry_run=dry_run, as_json=as_json)
         except ImportRefused as refused:
             _show(refused.lines, done=False, as_json=as_json)
             raise
@@ -42,13 +54,25 @@ def run(
         say(_summary(lines, dry_run=dry_run))
 
 
-def _content(file: str) -> BytesIO:
+def _carried_out(site: Site, actor: "Actor", planned: "Table", *, dry_run: bool, as_json: bool) -> "list[LineView]":
+    """What became of each line. The store is ours alone only if there is something to change."""
+    from proxy.services import imports
+
+    if not planned.changes:
+        return planned.fates(planned.errors, {})
+    policy = site.policy
+    unit_of_work = site.store.rehearse if dry_run else site.write
+    with progress("Importing", quiet=as_json) as bar, unit_of_work() as unit:
+        return imports.carry_out(unit, actor, planned, now=site.now, policy=policy, progress=bar)
+
+
+def _content(name: str) -> BytesIO:
     """As much of it as may be, and a byte to show that there is more."""
     from proxy.services.tables import LARGEST
 
-    if file == "-":
+    if name == "-":
         return BytesIO(sys.stdin.buffer.read(LARGEST + 1))
-    with Path(file).open("rb") as opened_file:
+    with Path(name).open("rb") as opened_file:
         return BytesIO(opened_file.read(LARGEST + 1))
 
 

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
@@ -87,6 +88,21 @@ def tell(sentence: str, fields: object, *, as_json: bool) -> None:
 
 def warn(text: str) -> None:
     sys.stderr.write(f"schoolgate: warning: {clean(text)}\n")
+
+
+@contextmanager
+def told_after(seconds: float, text: str) -> Iterator[None]:
+    """Say on a terminal's standard error what it is that takes long, if the body does."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    timer = Timer(seconds, sys.stderr.write, (f"schoolgate: {clean(text)}\n",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def flagged(level: str, text: str) -> None:

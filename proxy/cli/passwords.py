@@ -28,7 +28,7 @@ def from_stdin(whose: str) -> str:
     return password
 
 
-def from_terminal(whose: str) -> str:
+def from_terminal(whose: str, prompt: str | None = None) -> str:
     """Typed, unseen. Without a terminal there is nobody to ask."""
     if not sys.stdin.isatty():
         raise WrongUse(
@@ -36,7 +36,7 @@ def from_terminal(whose: str) -> str:
             code="password_missing",
             hint="Give it on standard input, with --password-stdin; or sign in before, with `schoolgate login NAME`.",
         )
-    return getpass(f"Password of {whose}: ")
+    return getpass(prompt or f"Password of {whose}: ")
 
 
 def new_or_none(whose: str, *, stdin: bool) -> str | None:
@@ -46,11 +46,11 @@ def new_or_none(whose: str, *, stdin: bool) -> str | None:
     return new(whose, stdin=stdin) or None
 
 
-def new(whose: str, *, stdin: bool) -> str:
+def new(whose: str, *, stdin: bool, kind: str = "password") -> str:
     """A new password; at a terminal it is typed twice."""
     if stdin:
         return from_stdin(whose)
-    password = from_terminal(whose)
+    password = from_terminal(whose, f"New {kind} for {whose}: ")
     if password and password != getpass("The same again: "):
         raise WrongUse("The two are not the same.", code="passwords_differ", hint="Nothing was changed: try again.")
     return password

@@ -20,6 +20,7 @@ people = family("people", "Accounts: who may do what.", examples=("people list",
 app.add_typer(people)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name, such as j.smith.")]
+File = Annotated[str, importing.file("name, display_name, role (and groups, enabled)")]
 NewPasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the new password from standard input (after the actor's).")
 ]
@@ -53,7 +54,7 @@ def add(
             said = {"name": name, "display_name": display_name, "role": role, "groups_of": groups_of}
             changes.submit(site, "add_person", said, _added, as_json=as_json, secret={"password": new})
             return
-        with site.store.write() as unit:
+        with site.write() as unit:
             view = accounts.add_person(
                 unit,
                 None,
@@ -86,13 +87,11 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 
 
 @people.command("import", epilog=example("people import people.csv --dry-run", "people import - < people.csv"))
-def import_(
-    context: typer.Context, file: importing.File, dry_run: importing.DryRun = False, as_json: Json = False
-) -> None:
+def import_(context: typer.Context, file: File, dry_run: importing.DryRun = False, as_json: Json = False) -> None:
     """Add and change people from a CSV file, all of it or nothing."""
     from proxy.services import imports
 
-    importing.run(context, file, imports.import_people, dry_run=dry_run, as_json=as_json)
+    importing.run(context, file, imports.plan_people, dry_run=dry_run, as_json=as_json)
 
 
 @people.command(epilog=example("people groups j.smith --join governors --leave visitors"))
@@ -145,12 +144,13 @@ def password(
         raise WrongUse("--password-stdin, --generate and --remove: one of them.")
     if remove and not browsing:
         raise WrongUse("--remove goes with --browsing.", hint="To close an account: schoolgate people disable NAME")
-    with opened(context) as site:
+    with opened(context, patient=remove) as site:
         if remove:
             _remove_browsing(site, name)
             return
         actor = site.actor if browsing else _actor_or_owner(site)
-        new = passwords.generated() if generate else passwords.new(name, stdin=password_stdin)
+        kind = "browsing password" if browsing else "password"
+        new = passwords.generated() if generate else passwords.new(name, stdin=password_stdin, kind=kind)
         if browsing:
             _set_browsing(site, name, new)
         else:
@@ -174,7 +174,7 @@ def role(
 def _set_password(site: Site, actor: "Actor | None", name: str, new: str) -> None:
     from proxy.services import accounts
 
-    with site.store.write() as unit:
+    with site.write() as unit:
         accounts.set_password(unit, actor, name=name, password=new, now=site.now, owner=site.is_owner)
     say(f"The password of {name} is changed, and their sessions have ended.")
 
@@ -198,11 +198,11 @@ def _remove_browsing(site: Site, name: str) -> None:
 def _enable(context: typer.Context, name: str, *, enabled: bool, as_json: bool) -> None:
     from proxy.services import accounts
 
-    with opened(context) as site:
+    with opened(context, patient=not enabled) as site:
         if _actor_or_owner(site) is not None:
             changes.submit(site, "change_person", {"name": name, "enabled": enabled}, _switched, as_json=as_json)
             return
-        with site.store.write() as unit:
+        with site.write() as unit:
             view = accounts.set_enabled(unit, None, name=name, enabled=enabled, now=site.now, owner=site.is_owner)
     sentence, fields = _switched(view)
     tell(sentence, fields, as_json=as_json)
@@ -212,7 +212,7 @@ def _actor_or_owner(site: Site, *, first: bool = False) -> "Actor | None":
     """Who acts; None for the directory's owner, whose first account may be the first thing there is."""
     from proxy import init
 
-    if first and site.nobody_said_who:
+    if first and site.options.as_name is None:
         init.prepare_store(site.settings)
     return site.actor_if_any
 

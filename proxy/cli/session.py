@@ -1,21 +1,43 @@
-"""The session that ``login`` keeps: a token in a file of one's own, 0600. The store has only its hash."""
+"""The session that ``login`` keeps: a token in a file of one's own, 0600. The store has only its hash.
+
+Each terminal session has a file of its own, so that who signs in at one terminal does not sign in whoever types at
+another, as the same user of the system, too. What runs without a terminal (cron, scripts) shares one file per user, or
+names one in ``SCHOOLGATE_SESSION``.
+"""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from proxy.cli.errors import NotSignedIn
+from proxy.cli.terminals import Terminal
 from proxy.files import private_directory, replace_file
 
 LARGEST = 4096
+OF_TERMINAL = "session-"  # what the name of a terminal's file begins with
 
 
-def session_file(environment: Mapping[str, str]) -> Path:
-    """``SCHOOLGATE_SESSION``, else ``schoolgate/session`` where this user's settings are."""
+def session_file(environment: Mapping[str, str], terminal: Terminal | None) -> Path:
+    """``SCHOOLGATE_SESSION``, else the terminal's own, where this user's settings are; else the one for all others."""
     if named := environment.get("SCHOOLGATE_SESSION"):
         return Path(named).expanduser().absolute()
     home = environment.get("XDG_CONFIG_HOME")
-    return (Path(home) if home else Path.home() / ".config") / "schoolgate" / "session"
+    ours = (Path(home) if home else Path.home() / ".config") / "schoolgate"
+    return ours / (f"{OF_TERMINAL}{terminal.key}" if terminal is not None else "session")
+
+
+def forget_gone(path: Path) -> None:
+    """Delete what was kept beside ``path``, a terminal's file, for terminals that are gone."""
+    if _terminal_of(path) is None or not path.parent.is_dir():
+        return
+    for kept in path.parent.iterdir():
+        terminal = _terminal_of(kept)
+        if terminal is not None and terminal.is_gone():
+            forget_token(kept)
+
+
+def _terminal_of(path: Path) -> Terminal | None:
+    return Terminal.parse(path.name.removeprefix(OF_TERMINAL)) if path.name.startswith(OF_TERMINAL) else None
 
 
 def read_token(path: Path) -> str | None:

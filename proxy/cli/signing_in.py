@@ -20,13 +20,14 @@ def login(
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
 ) -> None:
-    """Sign in, for the commands that follow."""
+    """Sign in, for the commands that follow in this terminal."""
     from proxy.services import accounts
 
     with opened(context) as site:
         actor = site.sign_in(name, stdin=password_stdin)
-        with site.store.write() as unit:
+        with site.write() as unit:
             token = accounts.start_session(unit, actor, site.now)
+        session.forget_gone(site.session_file)
         session.keep_token(site.session_file, token)
     say(f"You are signed in as {actor.display_name} ({actor.name}, {actor.role}). End it with: schoolgate logout")
 
@@ -39,7 +40,8 @@ def logout(context: typer.Context) -> None:
     with opened(context) as site:
         token = session.read_token(site.session_file)
         session.forget_token(site.session_file)
+        session.forget_gone(site.session_file)
         if token is not None:
-            with site.store.write() as unit:
+            with site.write() as unit:
                 accounts.end_session(unit, token)
     say("You are signed out." if token else "Nobody was signed in.")

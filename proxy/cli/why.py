@@ -12,7 +12,7 @@ from proxy.cli.help import example, family
 from proxy.cli.output import Json, command, emit_json, points, say
 
 if TYPE_CHECKING:
-    from policies.decision import Attempt
+    from policies.attempt import Attempt
     from policies.snapshot import Snapshot
     from proxy.why import Explanation
 
@@ -52,7 +52,7 @@ def why(
 
 def _attempt(host: str, address: str, person: str | None) -> "Attempt":
     """A TLS connection through the explicit proxy; to an address, a plain request, as a browser would send it."""
-    from policies.decision import Attempt
+    from policies.attempt import Attempt
     from policies.names import address_literal
     from policies.vocabulary import Protocol
     from proxy.cli.hosts import pasted

@@ -8,7 +8,7 @@ challenged, once. Nothing here says who anybody is, and what is forgotten costs 
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from policies.decision import Destination
+from policies.attempt import Destination
 from policies.names import IPAddress
 
 EXPECTED_FOR = 30.0  # seconds

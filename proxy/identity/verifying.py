@@ -38,7 +38,7 @@ type Answer = Identity | Unproven
 
 
 class Verifier:
-    """Answers questions from the store, with what is remembered of each device's failures."""
+    """Answers questions from the store, with what is remembered of each device."""
 
     def __init__(
         self,
@@ -62,9 +62,10 @@ class Verifier:
             return Unproven.AWAY
 
     def _looked_up(self, store: Store, question: Question) -> Answer:
-        answer = browsing.verify(store, question.name, question.password, self._clock())
+        known = self._patience.knows(question.address, question.name, self._monotonic())
+        answer = browsing.verify(store, question.name, question.password, self._clock(), known=known)
         if isinstance(answer, Identity):
-            self._patience.succeeded(question.address, question.name)
+            self._patience.succeeded(question.address, question.name, self._monotonic())
         elif answer is Unproven.WRONG and self._patience.failed(question.address, question.name, self._monotonic()):
             browsing.count_wrong(store, question.name, self._clock())
         return answer

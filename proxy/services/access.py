@@ -16,7 +16,7 @@ from policies.authorisation import Subject, SubjectKind
 from policies.model import Policy
 from policies.vocabulary import Role
 from proxy.services.errors import NotPermitted, Refused
-from proxy.services.holdings import Gain, gained, holdings
+from proxy.services.holdings import Gain, gained, holdings, subjects_of
 from proxy.store.models import AuthorisationRow, Person
 
 MOST_NAMED = 3  # gains in one error
@@ -38,10 +38,10 @@ class Widens(NotPermitted):
 class OwnGrant(Refused):
     """What nobody lets happen for themselves; ``gains`` says why."""
 
-    def __init__(self, gains: Sequence[Gain]) -> None:
+    def __init__(self, gains: Sequence[Gain], judge: Person) -> None:
         super().__init__(
             "own_grant",
-            f"That would bring {named(gains)}, and nobody authorises themselves.",
+            f"That would bring {named(gains, judge.role)}, and nobody authorises themselves.",
             "Ask another member of the senior leadership team.",
         )
         self.gains = tuple(gains)
@@ -69,9 +69,9 @@ def judged(session: Session, judge: Person | None, now: datetime, policy: Policy
     _demand_right(judge, gains)
 
 
-def named(gains: Sequence[Gain]) -> str:
-    """``device:office-3 under authorisation 7 and 2 more``"""
-    said = list(dict.fromkeys(f"{gain.who} under authorisation {gain.grant}" for gain in gains))
+def named(gains: Sequence[Gain], to: Role = Role.TECHNICIAN) -> str:
+    """``device:office-3 under authorisation 7 and 2 more``; only SLT are told which person holds which."""
+    said = list(dict.fromkeys(_said(gain, to) for gain in gains))
     more = [f"{len(said) - MOST_NAMED} more"] if len(said) > MOST_NAMED else []
     return " and ".join([*said[:MOST_NAMED], *more])
 
@@ -83,12 +83,6 @@ def open_grants(session: Session, subjects: Sequence[Subject], now: datetime) ->
     return list(session.scalars(select(row).where(named, *_still_open(now)).order_by(row.id)))
 
 
-def subjects_of(person: Person) -> tuple[Subject, ...]:
-    """What a grant may name to mean this person."""
-    groups = (Subject(SubjectKind.GROUP, membership.group.name) for membership in person.memberships)
-    return (Subject(SubjectKind.PERSON, person.name), *groups)
-
-
 def refuse_standing_in(session: Session, by: Person | None, person: Person, now: datetime) -> None:
     """A technician who knew a password of somebody with a grant could sign in, or browse, as them (law 7)."""
     if by is None or by is person or by.role is Role.SLT:
@@ -96,16 +90,25 @@ def refuse_standing_in(session: Session, by: Person | None, person: Person, now:
     if open_grants(session, subjects_of(person), now):
         raise NotPermitted(
             "widens_access",
-            f"{person.name} holds an authorisation, and whoever sets this password could act as them.",
+            f"Whoever sets this password could act as {person.name}: that is for {person.name} or SLT now.",
             f"Let {person.name} set it, or ask a member of the senior leadership team.",
         )
+
+
+def _said(gain: Gain, to: Role) -> str:
+    if to is Role.SLT:
+        return f"{gain.who} under authorisation {gain.grant}"
+    if gain.of_holder:
+        return f"{gain.who} under an authorisation"
+    who = "somebody" if gain.who.startswith(f"{SubjectKind.PERSON}:") else gain.who
+    return f"{who} under authorisation {gain.grant}"
 
 
 def _demand_right(judge: Person | None, gains: Sequence[Gain]) -> None:
     if judge is None or not gains:
         return
     if own := [gain for gain in gains if gain.benefits == judge.name]:
-        raise OwnGrant(own)
+        raise OwnGrant(own, judge)
     if judge.role is not Role.SLT:
         raise Widens(gains)
 

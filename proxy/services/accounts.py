@@ -110,7 +110,8 @@ def add_person(  # noqa: PLR0913 -- each names one thing about the person
     groups_of: Sequence[str] = (),
 ) -> PersonView:
     """Add an account; without a password it cannot sign in yet. ``actor`` None: the owner, for the first SLT."""
-    by = _may_change(session, actor, owner=owner, role=role, others=_working_slt(session), to="add people in that role")
+    others = _working_slt(session) if actor is None else ()
+    by = _may_change(session, actor, owner=owner, role=role, others=others, to="add people in that role")
     key = text.key(name, "person")
     if find_person(session, key):
         raise Conflict("name_taken", f"There is already a person {key}.", "See `schoolgate people list`.")
@@ -118,6 +119,7 @@ def add_person(  # noqa: PLR0913 -- each names one thing about the person
     shown = text.display_name(display_name)
     with judged(session, by, now):
         person = Person(name=key, display_name=shown, role=role, enabled=True, password_hash=kept, added_at=now)
+        person.password_set_by = by if kept is not None else None
         person.memberships = [Membership(group=group) for group in named_groups(session, groups_of)]
         session.add(person)
         session.flush()
@@ -146,6 +148,7 @@ def set_password(  # noqa: PLR0913 -- likewise
         refuse_standing_in(session, by, person, now)
     passwords.refuse_same(password, person.browsing_hash)
     person.password_hash = passwords.hashed(password, name=person.name)
+    person.password_set_by = None if by is person else by
     _end_sessions(session, person)
     back_off.forget(session, person.name)
     _note(session, now, "set_password", by, person)

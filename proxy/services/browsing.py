@@ -1,8 +1,8 @@
 """Browsing passwords: who somebody is on the wire. They open what was granted to that person, and grant nothing.
 
 Separate from the password for signing in, either way: this one crosses the network with each new connection and lies
-in a browser's store. Whoever sets one for somebody else could browse as them, so a technician does not where that
-would be a way to a grant.
+in a browser's store. Whoever sets one for somebody else could browse as them: nobody does where that would be a way to
+a grant that is not theirs to use, and who did is kept until its owner sets another.
 """
 
 import secrets
@@ -31,6 +31,7 @@ def set_password(session: Session, actor: Actor, name: str, password: str, now: 
     passwords.refuse_same(password, person.password_hash)
     person.browsing_hash = passwords.hashed(password, name=person.name)
     person.browsing_id = secrets.token_urlsafe(ID_BYTES)
+    person.browsing_set_by = person.password_set_by if by is person else by  # who knows that one may be there for them
     back_off.forget(session, _counted_as(person.name))
     _note(session, now, "set_browsing_password", by, person)
 
@@ -40,7 +41,7 @@ def remove_password(session: Session, actor: Actor, name: str, now: datetime) ->
     person, by = _theirs(session, actor, name, to="remove that person's browsing password")
     if person.browsing_hash is None:
         raise Conflict("nothing_to_do", f"{person.name} has no browsing password.")
-    person.browsing_hash = person.browsing_id = None
+    person.browsing_hash = person.browsing_id = person.browsing_set_by = None
     _note(session, now, "remove_browsing_password", by, person)
 
 
@@ -67,14 +68,16 @@ class _Kept:
     credential: str
 
 
-def verify(store: Store, name: str, password: str, now: datetime) -> Identity | Unproven:
+def verify(store: Store, name: str, password: str, now: datetime, *, known: bool = False) -> Identity | Unproven:
     """Who this name and password stand for; counting a wrong one is the next step. Raises StoreError.
 
-    The work of Argon2 is done between two units, so that nobody waits for it; it is the same for a name nobody has.
+    ``known``: they come from where that name has signed in lately, and the name's own wait, which others may have
+    brought about from elsewhere, does not keep them out. The work of Argon2 is done between two units, so that nobody
+    waits for it; it is the same for a name nobody has.
     """
     name = text.clean(name).lower()
     with store.read() as session:
-        if _waits(session, name, now):
+        if not known and _waits(session, name, now):
             return Unproven.WAIT
         kept, failed = _kept(session, name), back_off.has_failed(session, _counted_as(name))
     if not passwords.verified(password, kept.hash if kept else None) or kept is None:

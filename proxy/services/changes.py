@@ -1,13 +1,14 @@
 """Changes that wait for SLT: what a technician asked for, and what would widen access.
 
 ``submit`` does an act, or keeps it waiting if it only lacks SLT. Approving does exactly what was asked, by whoever
-asked, judged anew at that moment; it is refused to whoever asked and to whoever would gain (law 7). A change that
-cannot be made any more says why, and waits on until somebody refuses or withdraws it. What is decided is final.
+asked, to the same person or device as it was then (``asked_about``), judged anew at that moment; it is refused to
+whoever asked and to whoever would gain (law 7). A change that cannot be made any more says why, and waits on until
+somebody refuses or withdraws it. What is decided is final.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -15,15 +16,17 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from policies.authorisation import ImpossibleTransition, RequestAct, RequestState, after
+from policies.authorisation import ImpossibleTransition, RequestAct, RequestState, Subject, SubjectKind, after
 from policies.model import Policy
 from policies.vocabulary import Role
 from proxy.record import ledger
-from proxy.services import accounts, devices, people, text
+from proxy.services import accounts, asked_about, devices, people, text
 from proxy.services.access import Widens, judged, named
 from proxy.services.accounts import PersonView
+from proxy.services.asked_about import About
 from proxy.services.devices import DeviceView
 from proxy.services.errors import Conflict, NotPermitted, Refused, ServiceError, UnknownName
+from proxy.services.handed import Handed
 from proxy.services.holdings import Gain
 from proxy.services.permission import Actor, permitted
 from proxy.store.models import Person, WaitingChange
@@ -36,7 +39,10 @@ type Done = PersonView | DeviceView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeView:
-    """A change as ``changes list`` shows it. ``opens``: what it would have opened when it was asked for."""
+    """A change as ``changes list`` shows it.
+
+    ``opens``: what it would have opened when it was asked for; ``about``: whom or what that was asked about, as it was.
+    """
 
     id: int
     act: str
@@ -49,6 +55,8 @@ class ChangeView:
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+    about: About | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,50 +127,57 @@ def wait(  # noqa: PLR0913, PLR0917 -- what was asked for, and why it has to wai
     """Keep a change for SLT; the same asked for again is the same."""
     by = permitted(session, actor, Role.SLT, Role.TECHNICIAN, to="ask for changes")
     arguments = {field: value for field, value in arguments.items() if value is not None}
-    opening = f'{{"arguments":{ledger.canonical(arguments)},"opens":'
+    was = asked_about.about(session, act, arguments)
+    opening = f'{{"about":{ledger.canonical(was)},"arguments":{ledger.canonical(arguments)},"opens":'
     mine = WaitingChange.state == RequestState.PENDING, WaitingChange.asked_by_id == by.id
     alike = select(WaitingChange).where(*mine, WaitingChange.body.startswith(opening, autoescape=True))
     if same := next((row for row in session.scalars(alike) if row.act == act and row.body.startswith(opening)), None):
-        return _view(same)
+        return _view(same, by)
     if session.scalars(select(func.count()).select_from(WaitingChange).where(*mine)).one() >= MOST_WAITING:
         raise Conflict(
             "too_many_waiting", f"{MOST_WAITING} changes of yours wait already.", "Withdraw some, or ask SLT to decide."
         )
-    body = ledger.canonical({"arguments": arguments, "opens": named(gains)})
+    opens = {"opens": named(gains, Role.SLT), "opens_to_others": named(gains)}
+    body = ledger.canonical({"about": was, "arguments": arguments, **opens})
     row = WaitingChange(act=act, body=body, asked_by=by, asked_at=now)
     session.add(row)
     session.flush()
     _note(session, now, "ask_change", by, row)
-    return _view(row)
+    return _view(row, by)
 
 
 def list_changes(session: Session, actor: Actor, *, include_decided: bool) -> list[ChangeView]:
     """The changes that wait, in the order they were asked for; on request also those that were decided."""
-    permitted(session, actor, Role.SLT, Role.TECHNICIAN, to="see the changes that wait")
-    return [_view(row) for row in _rows(session, *(() if include_decided else (RequestState.PENDING,)))]
+    viewer = permitted(session, actor, Role.SLT, Role.TECHNICIAN, to="see the changes that wait")
+    return [_view(row, viewer) for row in _rows(session, *(() if include_decided else (RequestState.PENDING,)))]
 
 
 def approve(
     session: Session, actor: Actor, change_id: int, now: datetime, policy: Policy
 ) -> tuple[ChangeView, Sequence[Gain]]:
-    """Do what was asked for; what it opened comes with it."""
+    """Do what was asked for, if it is still the same that it was asked about; what it opened comes with it."""
     by = permitted(session, actor, Role.SLT, to="approve changes")
     row = _pending(session, change_id, RequestAct.APPROVE)
     if row.asked_by is by:
         raise Refused(
             "own_change", "You asked for this change yourself.", "Ask another member of the senior leadership team."
         )
+    _demand_same(session, row)
     with judged(session, by, now, policy) as gains:
         _do(session, row, now, policy)
-    _decide(session, by, row, RequestAct.APPROVE, now, None)
-    return _view(row), gains
+    handed = Handed.of(session)
+    opened_to = [
+        Subject(SubjectKind.PERSON, name) for name in sorted({by.name, *(g.benefits for g in gains if g.benefits)})
+    ]
+    _decide(session, by, row, RequestAct.APPROVE, now, knowers=handed.knowers(*opened_to))
+    return replace(_view(row, by), notes=handed.notes(*opened_to)), gains
 
 
 def refuse(session: Session, actor: Actor, change_id: int, reason: str, now: datetime) -> ChangeView:
     by = permitted(session, actor, Role.SLT, to="refuse changes")
     row = _pending(session, change_id, RequestAct.REFUSE)
-    _decide(session, by, row, RequestAct.REFUSE, now, text.reason(reason))
-    return _view(row)
+    _decide(session, by, row, RequestAct.REFUSE, now, because=text.reason(reason))
+    return _view(row, by)
 
 
 def withdraw(session: Session, actor: Actor, change_id: int, now: datetime) -> ChangeView:
@@ -171,8 +186,18 @@ def withdraw(session: Session, actor: Actor, change_id: int, now: datetime) -> C
     row = _pending(session, change_id, RequestAct.WITHDRAW)
     if row.asked_by is not by:
         raise NotPermitted("not_yours", f"{row.asked_by.name} asked for change {row.id}, and only they withdraw it.")
-    _decide(session, by, row, RequestAct.WITHDRAW, now, None)
-    return _view(row)
+    _decide(session, by, row, RequestAct.WITHDRAW, now)
+    return _view(row, by)
+
+
+def _demand_same(session: Session, row: WaitingChange) -> None:
+    body = _body(row)
+    if otherwise := asked_about.difference(body["about"], asked_about.about(session, row.act, body["arguments"])):
+        raise Conflict(
+            "change_impossible",
+            f"Change {row.id} cannot be made now: {otherwise}",
+            "Refuse it; whoever asked may ask again. If it is put back as it was, the change can be approved.",
+        )
 
 
 def _do(session: Session, row: WaitingChange, now: datetime, policy: Policy) -> None:
@@ -187,13 +212,20 @@ def _do(session: Session, row: WaitingChange, now: datetime, policy: Policy) -> 
         ) from error
 
 
-def _decide(  # noqa: PLR0913, PLR0917 -- the parts of a decision
-    session: Session, by: Person, row: WaitingChange, act: RequestAct, now: datetime, because: str | None
+def _decide(  # noqa: PLR0913 -- the parts of a decision
+    session: Session,
+    by: Person,
+    row: WaitingChange,
+    act: RequestAct,
+    now: datetime,
+    *,
+    because: str | None = None,
+    knowers: Sequence[str] = (),
 ) -> None:
     row.state = after(row.state, act)
     row.decided_by, row.decided_at, row.decision_reason = by, now, because
     session.flush()
-    _note(session, now, f"{act}_change", by, row)
+    _note(session, now, f"{act}_change", by, row, knowers)
 
 
 def _pending(session: Session, change_id: int, act: RequestAct) -> WaitingChange:
@@ -218,8 +250,15 @@ def _body(row: WaitingChange) -> dict[str, Any]:
     return body
 
 
-def _note(session: Session, now: datetime, act: str, by: Person, row: WaitingChange) -> None:
-    personal: dict[str, ledger.Value] = {"asked": _body(row)["arguments"], "asked_by": row.asked_by.name}
+def _note(  # noqa: PLR0913, PLR0917 -- the parts of a ledger row
+    session: Session, now: datetime, act: str, by: Person, row: WaitingChange, knowers: Sequence[str] = ()
+) -> None:
+    asked = _body(row)
+    personal: dict[str, ledger.Value] = {"asked": asked["arguments"], "asked_by": row.asked_by.name}
+    if asked["about"] is not None:
+        personal["about"] = asked["about"]
+    if knowers:
+        personal["knows_password"] = [*knowers]
     if row.decision_reason is not None:
         personal["reason"] = row.decision_reason
     ledger.append(session, at=now, act=act, actor=by.name, body={"change": row.id, "act": row.act}, personal=personal)
@@ -228,20 +267,22 @@ def _note(session: Session, now: datetime, act: str, by: Person, row: WaitingCha
 # Views
 
 
-def _view(row: WaitingChange) -> ChangeView:
+def _view(row: WaitingChange, viewer: Person) -> ChangeView:
+    """Which person holds which grant only SLT are told."""
     body = _body(row)
     return ChangeView(
         id=row.id,
         act=row.act,
         what=_said(row.act, body["arguments"]),
         arguments=body["arguments"],
-        opens=body["opens"],
+        opens=body["opens" if viewer.role is Role.SLT else "opens_to_others"],
         asked_by=row.asked_by.name,
         asked_at=row.asked_at,
         state=row.state,
         decided_by=row.decided_by.name if row.decided_by else None,
         decided_at=row.decided_at,
         reason=row.decision_reason,
+        about=body["about"],
     )
 
 

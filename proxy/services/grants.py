@@ -16,12 +16,15 @@ from policies.model import Limits, Policy
 from policies.vocabulary import Role
 from proxy.record import ledger
 from proxy.services import subjects, targets, text
-from proxy.services.access import open_grants, subjects_of
+from proxy.services.access import open_grants
 from proxy.services.errors import BadInput, Conflict, Refused, UnknownName
+from proxy.services.handed import Handed
+from proxy.services.holdings import subjects_of
 from proxy.services.permission import Actor, permitted
 from proxy.store.models import AuthorisationRow, Person
 from proxy.store.queries import value_of
 
+_OPEN = frozenset({State.LIVE, State.FUTURE})
 SLACK = timedelta(minutes=1)  # how far back "now" may lie when a command arrives
 
 
@@ -78,8 +81,10 @@ def grant(  # noqa: PLR0913 -- each names one thing about the grant, or what it 
     session.add(row)
     session.flush()
     body = {"target": str(what), "starts_at": row.starts_at.isoformat(), "ends_at": row.ends_at.isoformat()}
-    _note(session, now, "grant", person, row, body, because)
-    return _view(row, now, catalogue, (*found.notes, *targets.notes(what, catalogue)))
+    handed = Handed.of(session)
+    _note(session, now, "grant", person, row, body, because, handed)
+    notes = (*found.notes, *targets.notes(what, catalogue), *handed.notes(found.subject, _self(person)))
+    return _view(row, now, catalogue, notes)
 
 
 def extend(  # noqa: PLR0913, PLR0917 -- likewise
@@ -96,8 +101,9 @@ def extend(  # noqa: PLR0913, PLR0917 -- likewise
     _demand_length(row.starts_at, until, policy.authorisations)
     row.ends_at = until
     session.flush()
-    _note(session, now, "extend", person, row, {"was": was.isoformat(), "ends_at": until.isoformat()}, because)
-    return _view(row, now)
+    handed = Handed.of(session)
+    _note(session, now, "extend", person, row, {"was": was.isoformat(), "ends_at": until.isoformat()}, because, handed)
+    return _view(row, now, notes=handed.notes(_subject(row), _self(person)))
 
 
 def revoke(session: Session, actor: Actor, grant_id: int, reason: str, now: datetime) -> GrantView:
@@ -126,7 +132,9 @@ def list_grants(
         query = query.where(row.revoked_at.is_(None), row.lapsed_at.is_(None), row.ends_at > now)
     own = subjects_of(person) if person.role is Role.STAFF else ()
     rows = [r for r in session.scalars(query) if person.role is not Role.STAFF or _subject(r) in own]
-    return [_hidden(_view(row, now, catalogue), person.role) for row in rows]
+    handed = Handed.of(session)
+    notes = {row.id: handed.notes(_subject(row)) for row in rows if value_of(row).state(now) in _OPEN}
+    return [_hidden(_view(row, now, catalogue, notes.get(row.id, ())), person.role) for row in rows]
 
 
 # Limits
@@ -200,16 +208,24 @@ def _revoke(session: Session, by: Person, row: AuthorisationRow, because: str, n
 
 
 def _note(  # noqa: PLR0913, PLR0917 -- the parts of a ledger row
-    session: Session, now: datetime, act: str, by: Person, row: AuthorisationRow, body: dict[str, str], because: str
+    session: Session,
+    now: datetime,
+    act: str,
+    by: Person,
+    row: AuthorisationRow,
+    body: dict[str, str],
+    because: str,
+    handed: Handed | None = None,
 ) -> None:
-    ledger.append(
-        session,
-        at=now,
-        act=act,
-        actor=by.name,
-        body={"authorisation": row.id, **body},
-        personal={"who": str(_subject(row)), "reason": because},
-    )
+    """``handed``: where it matters who else could use the grant."""
+    personal: dict[str, ledger.Value] = {"who": str(_subject(row)), "reason": because}
+    if handed and (knowers := handed.knowers(_subject(row), _self(by))):
+        personal["knows_password"] = [*knowers]
+    ledger.append(session, at=now, act=act, actor=by.name, body={"authorisation": row.id, **body}, personal=personal)
+
+
+def _self(person: Person) -> Subject:
+    return Subject(SubjectKind.PERSON, person.name)
 
 
 def _subject(row: AuthorisationRow) -> Subject:
@@ -242,6 +258,9 @@ def _view(
 
 def _hidden(view: GrantView, role: Role) -> GrantView:
     """Names only where the role needs them: technicians see devices and addresses, the network team figures."""
+    if role is Role.SLT:
+        return view
+    view = replace(view, notes=())
     if role is Role.NETWORK:
         return replace(view, who=None, reason=None, granted_by=None, revoked_by=None)
     if role is Role.TECHNICIAN and view.who and view.who.startswith(f"{SubjectKind.PERSON}:"):

@@ -67,7 +67,10 @@ def named_groups(session: Session, names: Sequence[str]) -> list[Group]:
     keys = dict.fromkeys(key(name, "group") for name in names)
     if len(keys) > MOST:
         raise BadInput("too_many_groups", f"Nobody is in more than {MOST} groups, and these are {len(keys)}.")
-    return [_group(session, name) for name in keys]
+    if not keys:
+        return []
+    there = {group.name: group for group in session.scalars(select(Group).where(Group.name.in_(keys)))}
+    return [there.get(name) or _made(session, name) for name in keys]
 
 
 def move(
@@ -94,10 +97,8 @@ def names_of(member: Person | Device) -> tuple[str, ...]:
     return tuple(sorted(membership.group.name for membership in member.memberships))
 
 
-def _group(session: Session, name: str) -> Group:
-    group = session.scalars(select(Group).where(Group.name == name)).one_or_none()
-    if group is None:
-        group = Group(name=name)
-        session.add(group)
-        session.flush()
+def _made(session: Session, name: str) -> Group:
+    group = Group(name=name)
+    session.add(group)
+    session.flush()
     return group

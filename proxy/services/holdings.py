@@ -2,7 +2,8 @@
 
 * A person comes under a grant to them, or to a group of theirs, while their account is enabled.
 * An address comes under a grant to the device that has it, or to a group of that device; the narrowest range counts.
-* An owner comes under every grant that covers a device of theirs, be it by its name, group, address or network.
+* An owner comes under every grant that covers an address of a device of theirs, be it by that device's name, group,
+  address or network, or by those of a narrower device within its range: theirs is the range around that.
 * A device of somebody who holds a grant counts as coming under it: it is where they will be thought to use it.
 """
 
@@ -11,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from policies.authorisation import SubjectKind
+from policies.authorisation import Subject, SubjectKind
+from policies.index import IPNetwork
 from policies.model import Policy
 from proxy.services.ground import Plot, Span, plots
 from proxy.store.models import AuthorisationRow, Device, DeviceAddress, Group, Membership, Person
@@ -24,18 +26,22 @@ type Key = tuple[int, str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """``who`` comes under a grant. ``benefits``: the person whose gain that is; None: nobody's in particular."""
+    """``who`` comes under a grant. ``benefits``: the person whose gain that is; None: nobody's in particular.
+
+    ``of_holder``: it is the device of somebody who holds the grant themselves, so that it tells who does.
+    """
 
     grant: int
     who: str
     benefits: str | None = None
+    of_holder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
     """What comes under each grant: people, owners and devices by who they are, addresses by where they lie.
 
-    ``owned`` are the addresses that are somebody's, under a grant or not.
+    ``owned`` are the ranges that are somebody's, under a grant or not, with what lies in them.
     """
 
     named: Mapping[Key, Gain]
@@ -50,7 +56,7 @@ def holdings(session: Session, grants: Sequence[AuthorisationRow], policy: Polic
     school = _School.of(session)
     named = {key: gain for grant in grants for key, gain in school.named(grant, policy)}
     ground = {grant.id: school.ground(grant) for grant in grants}
-    return Holdings(named, ground, [plot for plot in school.plots if plot.of.owner is not None])
+    return Holdings(named, ground, school.owned)
 
 
 def gained(before: Holdings, after: Holdings) -> list[Gain]:
@@ -76,10 +82,11 @@ class _Device:
 class _School:
     """People, devices and groups as the store has them: read by columns, so that nothing remembered stands in."""
 
-    def __init__(self, people: Mapping[str, frozenset[str]], plots: Sequence[Plot[_Device]]) -> None:
+    def __init__(self, people: Mapping[str, frozenset[str]], ranges: Sequence[tuple[IPNetwork, _Device]]) -> None:
         self.people = people  # those whose account is enabled
-        self.plots = plots
-        self.devices = {plot.of.id: plot.of for plot in plots}.values()
+        self.plots = tuple(plots(ranges))
+        self.owned = [Plot(Span.of(network), device) for network, device in ranges if device.owner is not None]
+        self.devices = {device.id: device for _, device in ranges}.values()
 
     @classmethod
     def of(cls, session: Session) -> "_School":
@@ -96,11 +103,11 @@ class _School:
             .join(DeviceAddress.device)
             .outerjoin(Device.owner)
         )
-        ranges = (
+        ranges = [
             (ip_network(network), _Device(id_, name, owner, frozenset(of_device[id_])))
             for network, id_, name, owner in kept
-        )
-        return cls(people, tuple(plots(ranges)))
+        ]
+        return cls(people, ranges)
 
     def named(self, grant: AuthorisationRow, policy: Policy | None) -> Iterator[tuple[Key, Gain]]:
         """Everybody, and every device of a holder, that comes under the grant, each under a key of its own."""
@@ -109,8 +116,8 @@ class _School:
             yield (grant.id, "person", person), Gain(grant.id, f"person:{person}", person)
         for device in self.devices:
             if device.owner in holders:
-                yield (grant.id, "device", device.id), Gain(grant.id, f"device:{device.name}")
-        for device in (plot.of for plot in self._covered(grant, policy)):
+                yield (grant.id, "device", device.id), Gain(grant.id, f"device:{device.name}", of_holder=True)
+        for device in self._covered(grant, policy):
             if device.owner is not None:
                 yield (grant.id, "owner", device.owner), Gain(grant.id, f"device:{device.name}", device.owner)
 
@@ -134,16 +141,29 @@ class _School:
             case _:
                 return frozenset()
 
-    def _covered(self, grant: AuthorisationRow, policy: Policy | None) -> list[Plot[_Device]]:
-        """The addresses of devices that come under the grant, because of the device or of where they lie."""
+    def _covered(self, grant: AuthorisationRow, policy: Policy | None) -> list[_Device]:
+        """The devices of somebody's that the grant reaches, by the device or by where its ranges lie."""
         match grant.subject_kind:
             case SubjectKind.ADDRESS:
-                granted = Span.of(ip_network(grant.subject_name))
-                return [plot for plot in self.plots if plot.span.common(granted)]
+                granted = [Span.of(ip_network(grant.subject_name))]
             case SubjectKind.NETWORK if policy is not None:
-                return [plot for plot in self.plots if lies_in(plot.span, grant.subject_name, policy)]
+                return [plot.of for plot in self.owned if lies_in(plot.span, grant.subject_name, policy)]
             case _:
-                return self.ground(grant)
+                granted = [plot.span for plot in self.ground(grant)]
+        return [plot.of for plot in self.owned if any(map(plot.span.common, granted))]
+
+
+def subjects_of(person: Person) -> tuple[Subject, ...]:
+    """What a grant may name to mean this person."""
+    groups = (Subject(SubjectKind.GROUP, membership.group.name) for membership in person.memberships)
+    return (Subject(SubjectKind.PERSON, person.name), *groups)
+
+
+def spans_of(session: Session, *devices: ColumnElement[bool]) -> list[Span]:
+    """The addresses that are theirs: those in a narrower range of another device are not."""
+    theirs = set(session.scalars(select(Device.id).where(*devices)))
+    kept = session.execute(select(DeviceAddress.network, DeviceAddress.device_id)).all()
+    return [plot.span for plot in plots((ip_network(network), of) for network, of in kept) if plot.of in theirs]
 
 
 def lies_in(span: Span, network: str, policy: Policy) -> bool:

@@ -1,18 +1,18 @@
-"""What one line of a table asks for: the act that would make the store as the line says, and its arguments."""
+"""What one line of a table asks for: the act that would make the store as the line says, and its arguments.
+
+Nothing is looked up here: who and what is there already is handed in, by name.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from policies.vocabulary import Role
-from proxy.services import accounts, devices
+from proxy.services import devices
 from proxy.services.accounts import PersonView
 from proxy.services.addresses import network, shown
 from proxy.services.devices import DeviceView
 from proxy.services.errors import BadInput
-from proxy.services.permission import find_person
 from proxy.services.tables import Row
 from proxy.services.text import display_name, in_words, key, quoted
 
@@ -34,33 +34,33 @@ class Plan:
     what: str = ""
 
 
-def plan_person(session: Session, row: Row) -> Plan:
+def plan_person(row: Row, people: Mapping[str, PersonView]) -> Plan:
     """Raises BadInput."""
     cells = _cells(row)
     name = key(cells["name"], "person")
     wanted: dict[str, Any] = {"display_name": display_name(cells["display_name"]), "role": _role(cells["role"])}
     enabled = _enabled(cells["enabled"]) if cells.get("enabled") else None
-    there = find_person(session, name)
+    there = people.get(name)
     if there is None:
         if enabled is False:
             raise BadInput("disabled_new", f"{name} is new, and would be disabled.", "Leave the line out.")
         return _adding(row, "add_person", {"name": name, **wanted}, "groups_of", _groups(cells) or [])
     if enabled is not None:
         wanted["enabled"] = enabled
-    return _changing(row, "change_person", accounts.view_of(there), wanted, _groups(cells))
+    return _changing(row, "change_person", there, wanted, _groups(cells))
 
 
-def plan_device(session: Session, row: Row) -> Plan:
+def plan_device(row: Row, there_are: Mapping[str, DeviceView]) -> Plan:
     """Raises BadInput."""
     cells = _cells(row)
     name = key(cells["name"], "device")
     wanted: dict[str, Any] = {"addresses": _addresses(cells["addresses"])}
     if "owner" in cells:
         wanted["owner"] = key(cells["owner"], "person") if cells["owner"] else devices.NOBODY
-    there = devices.find_device(session, name)
+    there = there_are.get(name)
     if there is None:
         return _adding(row, "add_device", {"name": name, **wanted}, "groups", _groups(cells) or [])
-    return _changing(row, "change_device", devices.view_of(there), wanted, _groups(cells))
+    return _changing(row, "change_device", there, wanted, _groups(cells))
 
 
 def _adding(row: Row, act: str, said: dict[str, Any], in_groups: str, join: list[str]) -> Plan:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from ipaddress import ip_network
 from types import MappingProxyType
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from policies.authorisation import Subject, SubjectKind
@@ -15,7 +15,7 @@ from policies.model import Policy
 from proxy.services import addresses
 from proxy.services.errors import BadInput, Refused, UnknownName
 from proxy.services.ground import Span
-from proxy.services.holdings import lies_in
+from proxy.services.holdings import lies_in, spans_of
 from proxy.services.permission import find_person
 from proxy.services.text import clean, quoted
 from proxy.store.models import Device, DeviceAddress, Group, Membership, Person
@@ -110,8 +110,9 @@ def _own_person(_session: Session, person: Person, name: str, _policy: Policy) -
 
 
 def _own_device(session: Session, person: Person, name: str, _policy: Policy) -> str | None:
-    owned = session.scalar(select(exists().where(Device.name == name, Device.owner_id == person.id)))
-    return "is your own" if owned else None
+    if session.scalar(select(exists().where(Device.name == name, Device.owner_id == person.id))):
+        return "is your own"
+    return "lies in the range of a device of yours" if _reaches(session, person, Device.name == name) else None
 
 
 def _own_group(session: Session, person: Person, name: str, _policy: Policy) -> str | None:
@@ -121,7 +122,10 @@ def _own_group(session: Session, person: Person, name: str, _policy: Policy) -> 
         .outerjoin(Membership.device)
         .where(Group.name == name, or_(Membership.person_id == person.id, Device.owner_id == person.id))
     )
-    return "has you or a device of yours in it" if session.scalars(query).first() is not None else None
+    if session.scalars(query).first() is not None:
+        return "has you or a device of yours in it"
+    inside = Device.memberships.any(Membership.group.has(Group.name == name))
+    return "has a device in the range of one of yours in it" if _reaches(session, person, inside) else None
 
 
 def _own_address(session: Session, person: Person, name: str, _policy: Policy) -> str | None:
@@ -133,6 +137,12 @@ def _own_address(session: Session, person: Person, name: str, _policy: Policy) -
 def _own_network(session: Session, person: Person, name: str, policy: Policy) -> str | None:
     held = any(lies_in(Span.of(network), name, policy) for network in _addresses_of(session, person))
     return "has a device of yours in it" if held else None
+
+
+def _reaches(session: Session, person: Person, devices: ColumnElement[bool]) -> bool:
+    """Whether an address of these devices lies in a range of one of the person's own."""
+    own = [Span.of(network) for network in _addresses_of(session, person)]
+    return bool(own) and any(span.common(mine) for span in spans_of(session, devices) for mine in own)
 
 
 def _addresses_of(session: Session, person: Person) -> list[IPNetwork]:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
+from policies.attempt import Attempt
 from policies.authorisation import Authorisation, Subject, Target
-from policies.decision import Attempt, decide
+from policies.decision import decide
 from policies.loading import default_policy_path, load_catalogue, load_policy
 from policies.names import host_name
 from policies.snapshot import Device, Snapshot

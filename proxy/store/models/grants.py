@@ -83,7 +83,8 @@ class AccessRequestRow(Base):
 class WaitingChange(Base):
     """What a technician asked for and only SLT may let happen, because it would widen access. Decided once.
 
-    ``act`` names the act, ``body`` holds its arguments as canonical JSON: approving does exactly what was asked.
+    ``act`` names the act; ``body`` holds, as canonical JSON, its arguments, what it would open, and what it was asked
+    about as that was then: approving does exactly what was asked, to the same.
     """
 
     __tablename__ = "waiting_changes"

@@ -13,7 +13,8 @@ class Person(OfSnapshot, Base):
     """Somebody with an account of their own. ``password_hash`` None: cannot sign in yet.
 
     ``browsing_hash`` is of the password for the proxy, which grants nothing; ``browsing_id`` names that credential,
-    so that a new one is told from the one before.
+    so that a new one is told from the one before. ``password_set_by`` and ``browsing_set_by`` are whoever set each last
+    and knows it; None: its owner, or nobody.
     """
 
     __tablename__ = "people"
@@ -21,6 +22,8 @@ class Person(OfSnapshot, Base):
         UniqueConstraint("site", "name"),
         CheckConstraint("name <> ''", "named"),
         CheckConstraint("(browsing_hash IS NULL) = (browsing_id IS NULL)", "browsing_whole"),
+        CheckConstraint("password_hash IS NOT NULL OR password_set_by_id IS NULL", "password_set"),
+        CheckConstraint("browsing_hash IS NOT NULL OR browsing_set_by_id IS NULL", "browsing_set"),
     )
 
     id: Mapped[Number]
@@ -32,8 +35,12 @@ class Person(OfSnapshot, Base):
     password_hash: Mapped[str | None]
     browsing_hash: Mapped[str | None]
     browsing_id: Mapped[str | None]
+    password_set_by_id: Mapped[PersonId | None] = mapped_column()
+    browsing_set_by_id: Mapped[PersonId | None] = mapped_column()
     added_at: Mapped[datetime]
 
+    password_set_by: Mapped["Person | None"] = relationship(foreign_keys=[password_set_by_id], remote_side="Person.id")
+    browsing_set_by: Mapped["Person | None"] = relationship(foreign_keys=[browsing_set_by_id], remote_side="Person.id")
     memberships: Mapped[list["Membership"]] = relationship(back_populates="person")
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,6 +85,27 @@ def test_csv(recorded):
     assert tuple(rows[0]) == FIELDS
     assert len(rows) == 4
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown"),
+    [
+        ("unresolvable", "unresolvable"),
+        ("refused_destination", "refused destination"),
+        ("unreachable", "unreachable"),
+        ("cut", None),
+        ("closed", None),
+    ],
+)
+def test_an_outcome_that_nobody_would_guess(head, outcome, shown):
+    """What was allowed and did not arrive says why; what just ended does not."""
+    with closing(head.store) as store, store.write() as unit:
+        unit.add(_attempt(1, verdict="allow", reason="authorised", authorisation=7, outcome=outcome))
+    told = head("attempts").out
+    assert "allow: authorised" in told
+    assert [
+        word for word in ("unresolvable", "refused destination", "unreachable", "cut", "closed") if word in told
+    ] == [*filter(None, [shown])]
 
 
 HOSTILE = [

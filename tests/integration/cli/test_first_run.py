@@ -5,6 +5,9 @@ import stat
 
 import pytest
 
+from proxy import init
+from proxy.cli.session import keep_token
+from proxy.settings import load
 from proxy.store.models import Person
 
 NEEDS_A_STATE_DIR = [
@@ -52,6 +55,18 @@ def test_the_first_account_makes_what_is_missing(bare):
     assert stat.S_IMODE(bare.state_dir.stat().st_mode) == 0o700
     assert stat.S_IMODE((bare.state_dir / "schoolgate.db").stat().st_mode) == 0o600
     assert bare("login", "head", "--password-stdin", stdin="lapwing umbrella soup\n").code == 0
+
+
+@pytest.mark.parametrize("prepared_before", [False, True])
+def test_a_session_of_before_is_no_session_where_nobody_could_sign_in(bare, prepared_before):
+    """Whoever begins anew, with a state directory of another time or none, adds the first account all the same."""
+    if prepared_before:
+        init.prepare_store(load(bare.environment).settings)
+    keep_token(bare.session_file, "a-token-of-another-time")
+    added = bare("people", "add", "head", "--name", "Head teacher", "--role", "slt", "--password-stdin",
+                 stdin="lapwing umbrella soup\n")  # fmt: skip
+    assert added.code == 0, added.err
+    assert not bare.session_file.exists()
 
 
 @pytest.mark.parametrize("role", ["technician", "network", "staff"])

@@ -1,10 +1,17 @@
 """``people import`` and ``devices import``: files as people have them, and as nobody should."""
 
+from contextlib import closing
+from io import BytesIO
+
 import pytest
 
+from policies.vocabulary import Role
+from proxy.services import imports
+from proxy.services.permission import Actor
 from tests.integration.cli.conftest import PASSWORDS
 
 PEOPLE = "name,display_name,role,groups\nj.smith,Jo Smith,staff,governors\na.jones,Al Jones,staff,\n"
+TECH = Actor("tech", "Tech", Role.TECHNICIAN)
 DEVICES = "name,addresses,owner\noffice-3,10.20.0.10;10.20.0.11,j.smith\n"
 
 
@@ -94,3 +101,22 @@ def test_who_imports(school):
     assert school("people", "import", "nothing-there.csv").code == 3
     school.act_as("j.smith")
     assert school("people", "import", "-", stdin=PEOPLE).code == 3
+
+
+@pytest.mark.parametrize(("family", "kind"), [("people", imports.PEOPLE), ("devices", imports.DEVICES)])
+def test_the_help_names_the_columns(bare, family, kind):
+    """Just those that a table has."""
+    told = " ".join(bare(family, "import", "--help").out.split())
+    assert f"columns {', '.join(kind.required)} (and {', '.join(kind.optional)})" in told
+
+
+def test_what_changes_nothing_waits_for_nobody(tech):
+    """While somebody else is writing, too: it is worked out by reading alone. Wrong lines likewise."""
+    assert tech("people", "import", "-", stdin=PEOPLE).code == 0
+    planned = []
+    with closing(tech.store) as store, store.read() as unit:
+        planned += [imports.plan_people(unit, TECH, BytesIO(text.encode())) for text in (PEOPLE, PEOPLE + "x y,,,\n")]
+    assert [table.changes for table in planned] == [False, False]
+    assert {line.fate for line in planned[0].fates({}, {})} == {imports.Fate.SAME}
+    with pytest.raises(imports.ImportRefused):
+        planned[1].fates(planned[1].errors, {})

@@ -9,11 +9,11 @@ import sys
 from contextlib import closing, suppress
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from policies.vocabulary import Role
 from proxy.services.passwords import verified
-from proxy.store.models import Person
+from proxy.store.models import Person, SignIn
 from tests.integration.cli.conftest import PASSWORDS
 
 
@@ -76,6 +76,16 @@ def test_the_session_lasts_until_logout(school):
     result = school("grants", "--json")
     assert result.code == 3
     assert result.error["code"] == "session_ended"
+
+
+def test_a_session_that_has_ended_is_forgotten(school):
+    """It is said once; from then on nobody is signed in."""
+    school.login("head")
+    with closing(school.store) as store, store.write() as unit:
+        unit.execute(delete(SignIn))
+    assert school("grants", "--json").error["code"] == "session_ended"
+    assert not school.session_file.exists()
+    assert "Nobody is signed in" in school("grants").err
 
 
 def test_logout_of_nobody(school):
@@ -218,13 +228,27 @@ def test_a_password_that_is_made_up(head, browsing):
         assert head("login", "j.smith", "--password-stdin", stdin=f"{made}\n").code == 0
 
 
-def on_a_terminal(school, *arguments: str) -> str:
+@pytest.mark.parametrize(
+    ("options", "asked"), [((), "New password for j.smith:"), (("--browsing",), "New browsing password for j.smith:")]
+)
+def test_which_password_is_asked_for(head, options, asked):
+    """A new one, and for what; not the one that is in force, as ``--as`` asks for it."""
+    typed = "bramble teapot wren\n" * 2
+    assert asked in on_a_terminal(head, "people", "password", "j.smith", *options, typed=typed)
+
+
+def on_a_terminal(school, *arguments: str, typed: str = "") -> str:
     """What a command shows whose standard output is a terminal."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "proxy.cli", *arguments]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(school.environment))
     os.close(theirs)
     shown = b""
+    if typed:
+        shown += os.read(ours, 4096)  # getpass forgets what was typed before it asked
+        for line in typed.splitlines(keepends=True):
+            os.write(ours, line.encode())
+            shown += os.read(ours, 4096)
     with suppress(OSError):  # Linux's way to say that the other end is closed
         while part := os.read(ours, 4096):
             shown += part

@@ -82,6 +82,7 @@ def test_run_at_a_terminal(ported):
         password = PASSWORD.search(shown)
         assert password is not None
         assert len(PASSPHRASE.findall(shown)) == 1
+        assert re.search(r"nobody can\s+recover it\.\s*\n\r?\nschoolgate enforces", shown)
         assert max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()) <= 80
         assert ported("login", "head", "--password-stdin", stdin=password[1] + "\n").code == 0
         second = ported.process("run")

@@ -1,6 +1,7 @@
 """Persons on the wire: who is asked, who gets through, what is recorded, and that nobody's credentials go further."""
 
 import contextlib
+import select
 import socket
 import ssl
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.identity.pacing import AT_ONCE
 from tests.integration.gateway.clients import ConnectRefused, eventually, is_closed, read_reply, request_head
 from tests.integration.gateway.gate import Client, gate
 from tests.integration.gateway.people import JONES, PASSWORDS, SMITH, People, basic, signed_in
@@ -197,15 +199,45 @@ def test_what_is_no_credential_shows_nobody(device: Client, header: str) -> None
 
 
 def test_who_has_to_wait_sees_the_page(people: People, device: Client) -> None:
-    """Too many wrong ones: no further 407, which would only make a browser ask for more of them."""
+    """Too many wrong ones: no further 407, which would only make a browser ask for more of them; and when to come."""
     people.waiting = {SMITH}
     try:
         seen = signed_in(device, SMITH).get(INSTAGRAM)
-        assert seen.is_page
-        assert people.gate.reasons(device.source) == ["bad_credentials"]
+        assert (seen.reply.status, seen.is_internet) == (503, False)
+        assert seen.reply.header("retry-after")
+        assert people.gate.reasons(device.source) == ["too_busy"]
         assert signed_in(device, SMITH).opens(BBC)
     finally:
         people.waiting = set()
+
+
+@pytest.mark.parametrize("waiting", [set(), {SMITH}], ids=["wrong", "made to wait"])
+def test_a_device_that_shows_nobody_again_and_again_waits_itself(
+    people: People, device: Client, waiting: set[str]
+) -> None:
+    """A password with each of hundreds of connections: others are answered meanwhile, and it is not."""
+    eventually(lambda: signed_in(device, SMITH).opens(INSTAGRAM))
+    target = f"{INSTAGRAM}:{device.world.port}"
+    faults = people.gate.figure("schoolgate_internal_errors_total")
+    people.waiting = waiting
+    try:
+        with contextlib.ExitStack() as stack:
+            rude = people.gate.client(f"127.33.0.{len(waiting) + 1}")
+            guessing = [stack.enter_context(rude.connect()) for _ in range(AT_ONCE + 160)]
+            for number, connection in enumerate(guessing):
+                connection.sendall(request_head("CONNECT", target, target, basic(SMITH, f"guess {number}")))
+            eventually(lambda: sum(has_answer(connection) for connection in guessing) >= AT_ONCE)
+            assert device.opens(BBC)
+            assert signed_in(device, SMITH).opens(INSTAGRAM)
+            assert not all(has_answer(connection) for connection in guessing)
+    finally:
+        people.waiting = set()
+    eventually(lambda: people.gate.figure("schoolgate_connections_live") <= 1)
+    assert people.gate.figure("schoolgate_internal_errors_total") == faults
+
+
+def has_answer(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def test_hundreds_of_wrong_passwords_do_not_stop_an_honest_one(people: People, device: Client, source: str) -> None:
@@ -354,8 +386,7 @@ def test_who_leaves_while_being_looked_up_leaves_nothing(people: People, device:
     finally:
         people.answering.set()
     eventually(lambda: people.gate.figure("schoolgate_connections_live") == 0)
-    ended = [people.gate.outcome(decided.id) for decided in people.gate.decided(device.source)]
-    assert all(ended)
+    eventually(lambda: all(people.gate.outcome(decided.id) for decided in people.gate.decided(device.source)))
 
 
 # Required

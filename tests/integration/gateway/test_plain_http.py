@@ -5,6 +5,9 @@ import hashlib
 import socket
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, ResponseReceived, StreamEnded
 
 from tests.integration.gateway.clients import Reply, is_closed, read_reply
 from tests.integration.gateway.gate import Client, Gate
@@ -239,3 +242,78 @@ def test_a_refusal_to_head_has_no_body(client: Client) -> None:
             received += data
     assert received.startswith(b"HTTP/1.1 403")
     assert received.endswith(b"\r\n\r\n")
+
+
+# What the gateway says by itself
+
+
+def is_own(reply: Reply) -> bool:
+    """Short, plain, and without a word about the software or what was sent."""
+    lines = (reply.head + reply.body).lower()
+    plain = reply.header("content-type") == "text/plain; charset=utf-8" and reply.body.count(b"\n") == 1
+    return plain and not any(word in lines for word in (b"server:", b"mitmproxy", b"<html", b"secret-word"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET secret-word nonsense\r\n\r\n", 400),
+        (b"GET http://www.bbc.co.uk/ HTTP/1.1\r\nHost: www.bbc.co.uk\r\nContent-Length: secret-word\r\n\r\n", 400),
+        (b"CONNECT www.bbc.co.uk HTTP/1.1\r\nsecret-word\r\n\r\n", 400),
+        (b"CONNECT www.bbc.co.uk:443 HTTP/1.1\r\nProxy-Authorization: Basic " + b"A" * 70_000, 431),
+    ],
+)
+def test_what_cannot_be_read_is_answered_in_plain_words(client: Client, raw: bytes, status: int) -> None:
+    """Nothing of it is repeated."""
+    reply = client.http(raw)
+    assert reply.status == status
+    assert is_own(reply)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("addresses", "words"),
+    [((), b"no address"), (("127.0.1.99",), b"cannot be reached"), (("10.1.2.3",), b"never connects")],
+    ids=["no address", "nobody there", "inside"],
+)
+def test_a_site_that_is_not_there_is_said_so(
+    client: Client, source: str, addresses: tuple[str, ...], words: bytes, method: str
+) -> None:
+    """By what became of it; the connection is closed."""
+    name = f"gone-{source.replace('.', '-')}.example"
+    client.world.names.names[name] = addresses
+    with client.connect() as connection:
+        connection.sendall(absolute(client, name, method=method))
+        received = b""
+        while data := connection.recv(65536):
+            received += data
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 502")
+    if method == "HEAD":
+        assert body == b""
+    else:
+        assert words in body
+        assert is_own(Reply(502, head, body))
+
+
+def test_over_http2_too(client: Client) -> None:
+    """Inside a refused connection, where a header is none."""
+    with client.tls("www.facebook.com", alpn=("h2",)) as browser:
+        http = H2Connection(H2Configuration(validate_outbound_headers=False))
+        http.initiate_connection()
+        fields = [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authority", "www.facebook.com")]
+        http.send_headers(1, [*fields, ("x(secret-word)", "1")], end_stream=True)
+        browser.sendall(http.data_to_send())
+        seen = list[Event]()
+        while not any(isinstance(event, StreamEnded) for event in seen):
+            data = browser.recv()
+            assert data
+            seen += http.receive_data(data)
+    (head,) = (event for event in seen if isinstance(event, ResponseReceived))
+    headers = dict(head.headers)
+    assert headers[b":status"] == b"400"
+    assert headers[b"content-type"] == b"text/plain; charset=utf-8"
+    assert not headers.keys() & {b"server", b"connection"}
+    body = b"".join(event.data for event in seen if isinstance(event, DataReceived))
+    assert body.startswith(b"The gateway cannot read this request")
+    assert b"secret-word" not in body

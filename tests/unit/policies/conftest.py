@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from policies.attempt import Attempt
 from policies.authorisation import Authorisation, Subject, Target
 from policies.catalogue import Catalogue, Category, Service
-from policies.decision import Attempt, Decision, decide
+from policies.decision import Decision, decide
 from policies.loading import build_catalogue, default_policy_path, load_catalogue, load_policy
 from policies.model import Policy
 from policies.names import address_literal, host_name

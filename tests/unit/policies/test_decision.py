@@ -278,6 +278,24 @@ def test_a_credential_that_stands_for_nobody_opens_nothing(judge, make_policy, m
     assert decision.recorded
 
 
+@pytest.mark.parametrize(
+    ("attempt", "service"),
+    [
+        ({"fault": Reason.BAD_CREDENTIALS}, "facebook"),
+        ({"credential": "old", "person": "j.smith"}, "facebook"),
+        ({"explicit": True, "port": 8443}, "facebook"),
+        ({"host": None, "destination": "www.facebook.com", "fault": Reason.NO_SERVER_NAME}, "facebook"),
+        ({"host": "www.bbc.co.uk", "fault": Reason.BAD_CREDENTIALS}, None),
+        ({"host": None, "destination": TILL, "fault": Reason.BAD_CREDENTIALS}, None),
+    ],
+)
+def test_a_fault_names_the_service_all_the_same(judge, attempt, service):
+    """An attempt at the catalogue counts as one, whatever else is wrong with it."""
+    decision = judge(**attempt)
+    assert (decision.verdict, decision.service) == (DENY, service)
+    assert (decision.category is not None) is (service is not None)
+
+
 # Two names
 
 

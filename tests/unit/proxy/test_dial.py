@@ -5,7 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from policies.decision import Attempt, Decision
+from policies.attempt import Attempt
+from policies.decision import Decision
 from policies.names import HostName, IPAddress
 from policies.vocabulary import Outcome, Protocol, Reason, Verdict
 from proxy.dial import LOOK_UPS_AT_A_TIME, DialError, Dialler, Turns, is_own
@@ -32,6 +33,9 @@ class Fixed:
         if not self.addresses:
             raise Unresolvable("nothing")
         return Answer(self.addresses, 60.0)
+
+    async def settled(self, host: HostName) -> None:
+        """At once."""
 
 
 def dial(
@@ -129,8 +133,11 @@ def test_a_client_with_slow_names_waits_for_itself():
             begun.append(client)
             await done.wait()
 
+        async def settled() -> None:
+            pass
+
         async def look_up(client: str) -> None:
-            await turns.ask(ip_address(client), lambda: question(client))
+            await turns.ask(ip_address(client), lambda: question(client), settled)
 
         tasks = [asyncio.create_task(look_up("10.0.0.1")) for _ in range(LOOK_UPS_AT_A_TIME + 5)]
         tasks.append(asyncio.create_task(look_up("10.0.0.2")))
@@ -158,6 +165,28 @@ class Pool:
                 await self.never.wait()
         return Answer((ip_address("203.0.113.10"),), 60.0)
 
+    async def settled(self, host: HostName) -> None:
+        """An answer is an end."""
+
+
+class Impatient(Pool):
+    """As the system's source: it says soon that there is no answer, while the question goes on."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.under_way: dict[HostName, asyncio.Task[Answer]] = {}
+
+    async def ask(self, host: HostName) -> Answer:
+        self.under_way[host] = asyncio.create_task(super().ask(host))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if not self.under_way[host].done():
+            raise Unresolvable("nobody answers")
+        return self.under_way[host].result()
+
+    async def settled(self, host: HostName) -> None:
+        await asyncio.wait([self.under_way[host]])
+
 
 @pytest.mark.parametrize("hangs_up", [False, True], ids=["waits", "hangs up"])
 def test_one_clients_slow_names_leave_the_resolver_to_others(hangs_up):
@@ -177,6 +206,27 @@ def test_one_clients_slow_names_leave_the_resolver_to_others(hangs_up):
         assert mine.done()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_turn_lasts_as_long_as_the_question_does():
+    """Not only until nobody waits for it: else one client's slow names would fill the resolver in a few rounds."""
+
+    async def scenario() -> None:
+        source = Impatient(THREADS)
+        dialler = Dialler(Resolver(source))
+        theirs = [asyncio.create_task(address_for(dialler, "10.0.0.1", f"x{n}.slow.example")) for n in range(THREADS)]
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert [task.done() for task in theirs].count(True) == LOOK_UPS_AT_A_TIME == len(source.under_way)
+        assert await address_for(dialler, "10.0.0.2", "www.bbc.co.uk") == ("203.0.113.10", 443)
+        source.never.set()
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert all(task.done() for task in theirs)
+        await asyncio.gather(*theirs, return_exceptions=True)
+        assert vars(vars(dialler)["_turns"])["_semaphores"] == {}
 
     asyncio.run(scenario())
 

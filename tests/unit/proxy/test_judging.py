@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from policies.attempt import Attempt
 from policies.authorisation import Authorisation, Subject, Target
-from policies.decision import Attempt
 from policies.loading import default_policy_path, load_catalogue, load_policy
 from policies.names import host_name
 from policies.snapshot import Snapshot

@@ -1,7 +1,7 @@
 """Who stands behind what an explicit client asks for, and when it is asked: every door, on a real judge."""
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -10,13 +10,14 @@ import pytest
 from mitmproxy import http
 from prometheus_client import CollectorRegistry
 
+from policies.attempt import Attempt
 from policies.authorisation import Authorisation, Subject, Target
-from policies.decision import Attempt
 from policies.loading import default_policy_path, load_catalogue, load_policy
 from policies.names import HostName
 from policies.snapshot import Member, Snapshot
 from policies.vocabulary import Protocol, Reason
 from proxy.identity.door import Identity, Unproven
+from proxy.identity.pacing import AT_ONCE
 from proxy.judging import Judge
 from proxy.metrics import Metrics
 from proxy.persons import NOBODY, Invitation, Persons, Standing, Turn
@@ -121,10 +122,10 @@ def test_who_is_asked_and_who_is_looked_up(tmp_path, mode, host, wrote, expected
     ("mode", "host", "answer", "expected"),
     [
         (ProxyAuth.OPTIONAL, INSTAGRAM, Unproven.WRONG, Turn.ASK),
-        (ProxyAuth.OPTIONAL, INSTAGRAM, Unproven.WAIT, Standing(fault=Reason.BAD_CREDENTIALS, answered=True)),
+        (ProxyAuth.OPTIONAL, INSTAGRAM, Unproven.WAIT, Standing(fault=Reason.TOO_BUSY, answered=True)),
         (ProxyAuth.OPTIONAL, INSTAGRAM, Unproven.AWAY, Standing(answered=True)),
         (ProxyAuth.REQUIRED, BBC, Unproven.WRONG, Turn.ASK),
-        (ProxyAuth.REQUIRED, BBC, Unproven.WAIT, Standing(fault=Reason.BAD_CREDENTIALS, answered=True)),
+        (ProxyAuth.REQUIRED, BBC, Unproven.WAIT, Standing(fault=Reason.TOO_BUSY, answered=True)),
         (ProxyAuth.REQUIRED, BBC, Unproven.AWAY, Standing(fault=Reason.TOO_BUSY, answered=True)),
     ],
 )
@@ -166,6 +167,39 @@ def test_a_malformed_request_is_not_asked_who_sent_it(tmp_path):
     persons = Persons(judge(tmp_path, ProxyAuth.REQUIRED), Keeper(), ProxyAuth.REQUIRED)
     broken = attempt(protocol=Protocol.HTTP, fault=Reason.MALFORMED)
     assert asyncio.run(persons.meet(broken, request(), None, nullcontext)) == NOBODY
+
+
+@pytest.mark.parametrize("answer", [Unproven.WRONG, Unproven.WAIT, Unproven.AWAY])
+def test_a_device_that_shows_nobody_again_and_again_waits(tmp_path, answer):
+    """It is read no further meanwhile; another device, and who shows who they are, is answered at once."""
+    paused = list[str]()
+
+    @contextmanager
+    def waiting():
+        paused.append("read no further")
+        yield
+
+    async def scenario() -> None:
+        keeper = Keeper(answer)
+        persons = Persons(judge(tmp_path, ProxyAuth.REQUIRED), keeper, ProxyAuth.REQUIRED)
+
+        async def meet(host: str = "10.20.0.10"):
+            an_attempt = replace(attempt(BBC), address=ip_address(host))
+            return await persons.meet(an_attempt, request(method="CONNECT"), WROTE, waiting)
+
+        flood = [asyncio.create_task(meet()) for _ in range(AT_ONCE + 200)]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert AT_ONCE <= sum(task.done() for task in flood) < len(flood)
+        assert len(paused) > len(flood)
+        await meet("10.20.0.11")
+        keeper.answer = SMITH
+        assert await meet() == Standing(SMITH, answered=True)
+        assert not all(task.done() for task in flood)
+        for task in flood:
+            task.cancel()
+
+    asyncio.run(scenario())
 
 
 # Sent round

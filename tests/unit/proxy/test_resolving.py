@@ -1,11 +1,13 @@
 """The resolver's cache: fresh, stale, negative, one question at a time."""
 
 import asyncio
+import threading
 from ipaddress import ip_address
 
 import pytest
 
 from policies.names import HostName
+from proxy import resolving
 from proxy.resolving import NEGATIVE_TTL, STALE_FOR, Answer, NoSuchName, Resolver, SystemSource, Unresolvable
 
 BBC = HostName("www.bbc.co.uk")
@@ -28,6 +30,9 @@ class Server:
         if not self.up:
             raise Unresolvable("down")
         return Answer((self.address,), 60.0)
+
+    async def settled(self, host: HostName) -> None:
+        """It answers, or it does not: nothing goes on after that."""
 
 
 class Clock:
@@ -138,3 +143,58 @@ def test_the_system_knows_localhost():
     """/etc/hosts included."""
     answer = asyncio.run(SystemSource().ask(HostName("localhost")))
     assert ip_address("127.0.0.1") in answer.addresses
+
+
+# The system's way
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """A system that answers for no name until it is let go; every name that it was asked for."""
+    asked, let_go = list[str](), threading.Event()
+
+    def getaddrinfo(host):
+        asked.append(host)
+        assert let_go.wait(20)
+        return (FIRST,)
+
+    monkeypatch.setattr(resolving, "_getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(resolving, "PATIENCE", 0.05)
+    yield asked, let_go
+    let_go.set()
+
+
+def test_a_slow_answer_of_the_systems_is_not_waited_for(stuck):
+    """Its thread cannot be stopped: until it has ended the name is not settled, and is not asked for again."""
+    asked, let_go = stuck
+
+    async def scenario() -> None:
+        source = SystemSource()
+        for _ in range(3):
+            with pytest.raises(Unresolvable):
+                await source.ask(BBC)
+        assert asked == [BBC]
+        settling = asyncio.create_task(source.settled(BBC))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not settling.done()
+        let_go.set()
+        await asyncio.wait_for(settling, 20)
+        assert (await source.ask(BBC)).addresses == (FIRST,)
+        await source.settled(BBC)
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_comes_too_late_is_taken_all_the_same(stuck):
+    """By whoever asks next."""
+    _, let_go = stuck
+
+    async def scenario() -> None:
+        source = SystemSource()
+        with pytest.raises(Unresolvable):
+            await source.ask(BBC)
+        asyncio.get_running_loop().call_later(0.01, let_go.set)
+        assert (await source.ask(BBC)).addresses == (FIRST,)
+
+    asyncio.run(scenario())

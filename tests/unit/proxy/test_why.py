@@ -6,8 +6,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from policies.attempt import Attempt
 from policies.authorisation import Authorisation, Subject, Target
-from policies.decision import Attempt, decide
+from policies.decision import decide
 from policies.loading import default_policy_path, load_catalogue, load_policy
 from policies.names import host_name
 from policies.snapshot import Device, Member, Snapshot

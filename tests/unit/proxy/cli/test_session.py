@@ -1,18 +1,46 @@
 """The session's file is one's own."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from proxy.cli import session
+from proxy.cli import session, terminals
 from proxy.cli.errors import NotSignedIn
+from proxy.cli.terminals import Terminal
+
+TERMINAL = Terminal("1000", 4711, 8892)
 
 
-def test_where_it_is(tmp_path):
-    """Named, or with this user's settings."""
-    assert session.session_file({"SCHOOLGATE_SESSION": str(tmp_path / "s")}) == tmp_path / "s"
-    assert session.session_file({"XDG_CONFIG_HOME": str(tmp_path)}) == tmp_path / "schoolgate" / "session"
-    assert session.session_file({}) == Path.home() / ".config" / "schoolgate" / "session"
+@pytest.mark.parametrize("terminal", [None, TERMINAL])
+def test_where_it_is(tmp_path, terminal):
+    """Named, or with this user's settings: one for each terminal, and one for all that have none."""
+    own = "session-1000-4711-8892" if terminal else "session"
+    named = {"SCHOOLGATE_SESSION": str(tmp_path / "s")}
+    assert session.session_file(named, terminal) == tmp_path / "s"
+    assert session.session_file({"XDG_CONFIG_HOME": str(tmp_path)}, terminal) == tmp_path / "schoolgate" / own
+    assert session.session_file({}, terminal) == Path.home() / ".config" / "schoolgate" / own
+
+
+def test_what_was_kept_for_terminals_that_are_gone(tmp_path):
+    """Is deleted; what is of a terminal that is there, and any other file, stays."""
+    here = terminals.process(os.getpid())
+    assert here is not None
+    folder = tmp_path / "schoolgate"
+    names = (f"session-none-{here.pid}-{here.began}", f"session-none-{here.pid}-1", "session", "session-of-mine")
+    there, gone, *others = (folder / name for name in names)
+    for path in (there, gone, *others):
+        session.keep_token(path, "abc")
+    session.forget_gone(there)
+    assert sorted(folder.iterdir()) == sorted([there, *others])
+
+
+def test_a_named_file_s_neighbours_are_left_alone(tmp_path):
+    """Only beside a terminal's file is anything deleted."""
+    session.keep_token(tmp_path / "session-1000-1-1", "abc")
+    session.forget_gone(tmp_path / "session")
+    assert session.read_token(tmp_path / "session-1000-1-1") == "abc"
+    session.forget_gone(tmp_path / "not-yet/session-1000-1-1")
 
 
 def test_kept_read_forgotten(tmp_path):

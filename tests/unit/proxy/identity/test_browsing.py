@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policies.decision import Attempt, decide
+from policies.attempt import Attempt
+from policies.decision import decide
 from policies.vocabulary import Protocol, Reason
 from proxy.identity import browsing as door_module
 from proxy.identity.browsing import HOLDS, MOST_FROM_ONE, MOST_QUESTIONS, WAIT_HOLDS, BrowsingDoor
@@ -109,7 +110,10 @@ def test_a_new_password_ends_what_the_old_one_was(served: School, door: Browsing
     assert second != first
 
 
-@pytest.mark.parametrize("changes", [{"enabled": False}, {"browsing_hash": None, "browsing_id": None}])
+NO_PASSWORD = {"browsing_hash": None, "browsing_id": None, "browsing_set_by_id": None}
+
+
+@pytest.mark.parametrize("changes", [{"enabled": False}, NO_PASSWORD])
 def test_an_account_that_closes_ends_it(served: School, door: BrowsingDoor, changes: dict) -> None:
     """Disabled, or without a browsing password: nobody from then on."""
     assert isinstance(told(door, field("j.smith")), Identity)

@@ -25,7 +25,7 @@ from proxy.store.errors import StoreLocked
 from tests.needs import require
 from tests.unit.proxy.identity.conftest import BROWSING, SIGNING_IN, School
 
-HERE, THERE, ELSEWHERE = "10.20.0.10", "10.20.0.11", "10.20.0.12"
+HERE, THERE, ELSEWHERE = "10.20.0.10", "10.20.1.10", "10.20.2.10"
 QUESTION = Question("j.smith", BROWSING, HERE)
 WRONG, WAIT, AWAY = Unproven.WRONG, Unproven.WAIT, Unproven.AWAY
 
@@ -112,6 +112,29 @@ def test_guessing_at_several_devices_waits_everywhere(school: School, name: str)
     school.pass_time(timedelta(minutes=16))
     answer = school.verifier().answer(Question(name, BROWSING, ELSEWHERE))
     assert isinstance(answer, Identity) is (name == "j.smith")
+
+
+@pytest.mark.parametrize("after", [timedelta(), timedelta(days=3)], ids=["at once", "after a weekend"])
+def test_who_signed_in_before_is_not_kept_out_by_others(school: School, after: timedelta) -> None:
+    """From where they did so; for a while. Elsewhere their name waits."""
+    verifier = school.verifier()
+    assert isinstance(verifier.answer(QUESTION), Identity)
+    school.pass_time(after)
+    for device in (THERE, ELSEWHERE):
+        for n in range(FREE):
+            assert verifier.answer(Question("j.smith", f"guess {n}", device)) in {WRONG, WAIT}
+    assert verifier.answer(Question("j.smith", BROWSING, "10.20.3.10")) is WAIT
+    assert verifier.answer(Question("j.smith", "wrong", HERE)) is WRONG
+    assert isinstance(verifier.answer(QUESTION), Identity)
+
+
+def test_one_laptop_with_many_addresses_makes_nobody_wait_elsewhere(school: School) -> None:
+    """Guess after guess, each from a new address of its network, whenever it may."""
+    verifier = school.verifier()
+    for number in range(40):
+        verifier.answer(Question("j.smith", f"guess {number}", f"10.20.9.{number + 1}"))
+        school.pass_time(timedelta(minutes=16))
+    assert isinstance(verifier.answer(QUESTION), Identity)
 
 
 def test_the_right_password_is_forgiven_what_was_wrong(school: School) -> None:

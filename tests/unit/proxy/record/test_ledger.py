@@ -1,5 +1,6 @@
 """The ledger: chained from its first row, exact, erasable without breaking the proof."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -52,6 +53,32 @@ def test_a_chain(written: Store) -> None:
         assert [row.previous for row in rows] == [ledger.BEGINNING, *(row.hash for row in rows[:-1])]
         assert len({row.hash for row in rows}) == 5
     assert verify(written) == ledger.LedgerReport(rows=5, head=rows[-1].hash)
+
+
+class Undo(Exception):
+    """So that what was done is undone."""
+
+
+def test_what_was_undone_is_no_link(store: Store) -> None:
+    """A unit goes on from its own last row, unless that was undone with a part of the unit."""
+    with store.write() as session:
+        assert append(session) == 1
+        with suppress(Undo), session.begin_nested():
+            assert [append(session), append(session)] == [2, 3]
+            raise Undo
+        assert [append(session), append(session)] == [2, 3]
+    assert (verify(store).rows, verify(store).intact) == (3, True)
+
+
+def test_what_others_wrote_after_a_commit_is_a_link(store: Store) -> None:
+    """A unit that commits midway is not alone any more: it looks at the store again."""
+    with store.write() as session:
+        assert append(session) == 1
+        session.commit()
+        with store.write() as other:
+            assert append(other) == 2
+        assert append(session) == 3
+    assert (verify(store).rows, verify(store).intact) == (3, True)
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,44 @@ ROUND_THE_CORNER: Mapping[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("head", "grant", {"who": "device:desk"}),
         ("head", "change_device", {"name": "desk", "owner": "head"}),
     ],
+    "to a device within one's range": [
+        ("head", "add_device", {"name": "net", "addresses": ["10.20.1.0/30"], "owner": "head"}),
+        ("head", "add_device", {"name": "kiosk", "addresses": ["10.20.1.2"]}),
+        ("head", "grant", {"who": "device:kiosk"}),
+    ],
+    "to a group with a device within one's range": [
+        ("head", "add_device", {"name": "net", "addresses": ["10.20.1.0/30"], "owner": "head"}),
+        ("head", "add_device", {"name": "kiosk", "addresses": ["10.20.1.2"], "groups": ["suites"]}),
+        ("head", "grant", {"who": "group:suites"}),
+    ],
+    "to a device, then a range of one's own round it": [
+        ("head", "add_device", {"name": "kiosk", "addresses": ["10.20.1.2"]}),
+        ("head", "grant", {"who": "device:kiosk"}),
+        ("head", "add_device", {"name": "net", "addresses": ["10.20.1.0/30"], "owner": "head"}),
+    ],
+    "to a device, then own the range round it": [
+        ("head", "add_device", {"name": "net", "addresses": ["10.20.1.0/30"]}),
+        ("head", "add_device", {"name": "kiosk", "addresses": ["10.20.1.2"]}),
+        ("head", "grant", {"who": "device:kiosk"}),
+        ("head", "change_device", {"name": "net", "owner": "head"}),
+    ],
+    "to an address of another's, then a range of one's own round it": [
+        ("head", "add_device", {"name": "kiosk", "addresses": ["10.20.1.2"]}),
+        ("head", "grant", {"who": "address:10.20.1.2"}),
+        ("head", "add_device", {"name": "net", "addresses": ["10.20.1.0/30"], "owner": "head"}),
+    ],
+    "a device within one's range joins": [
+        ("head", "add_device", {"name": "net", "addresses": ["10.20.1.0/30"], "owner": "head"}),
+        ("head", "add_device", {"name": "kiosk", "addresses": ["10.20.1.2"]}),
+        ("head", "grant", {"who": "group:suites"}),
+        ("head", "change_device", {"name": "kiosk", "join": ["suites"]}),
+    ],
+    "through a technician, a range of one's own round it": [
+        ("head", "add_device", {"name": "kiosk", "addresses": ["10.20.1.2"]}),
+        ("head", "grant", {"who": "device:kiosk"}),
+        ("tech", "add_device", {"name": "net", "addresses": ["10.20.1.0/30"], "owner": "head"}),
+        ("head", "approve", {"id": 1}),
+    ],
     "one's name off first": [("head", "change_device", {"name": "laptop", "owner": ""})],
     "one's name off, given away": [("head", "change_device", {"name": "laptop", "owner": "j.smith"})],
     "one's address off first": [("head", "change_device", {"name": "laptop", "addresses": ["10.20.0.8"]})],
@@ -284,6 +322,46 @@ def test_a_grant_that_became_ones_own_is_extended_by_another(do, school, now, po
     with school.write() as session, pytest.raises(ServiceError) as caught:
         grants.extend(session, actor("j.smith"), given.id, HOUR, "a little longer", now, policy)
     assert caught.value.code == "own_grant"
+
+
+@pytest.mark.usefixtures("things")
+def test_ones_own_within_a_range_is_not_that_range(do):
+    """A grant to a device does not reach a narrower one within it, so that one's owner may give it."""
+    do("tech", "add_device", name="mine", addresses=["10.20.4.20"], owner="head")
+    assert do("head", "grant", who="device:suite-1").state is State.LIVE
+
+
+@pytest.mark.usefixtures("things")
+@pytest.mark.parametrize(
+    ("held", "act", "said", "told"),
+    [
+        (
+            "group:governors",
+            "change_person",
+            {"name": "netops", "join": ["governors"]},
+            "somebody under authorisation 1",
+        ),
+        ("person:j.smith", "change_device", {"name": "desk", "owner": "j.smith"}, "device:desk under an authorisation"),
+        ("group:suites", "change_device", {"name": "desk", "join": ["suites"]}, "device:desk under authorisation 1"),
+    ],
+)
+def test_technicians_are_not_told_who_holds_what(school, do, held, act, said, told):
+    """No more than the list of grants tells them; SLT are told who."""
+    do("deputy", "grant", who=held)
+    assert do("tech", act, **said).opens == told
+    with school.read() as session:
+        (seen,) = changes.list_changes(session, actor("tech"), include_decided=True)
+        (whole,) = changes.list_changes(session, actor("head"), include_decided=True)
+    assert seen.opens == told
+    assert whole.opens == f"{'person:netops' if act == 'change_person' else 'device:desk'} under authorisation 1"
+
+
+@pytest.mark.usefixtures("things")
+def test_a_technician_who_would_gain_is_not_told_either(do):
+    """Nor by the sentence with which their own gain is refused."""
+    do("deputy", "grant", who="group:governors")
+    with pytest.raises(Refused, match="would bring somebody under authorisation 1, and nobody authorises themselves"):
+        do("tech", "change_person", name="tech", join=["governors"])
 
 
 @pytest.mark.usefixtures("things")

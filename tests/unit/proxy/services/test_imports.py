@@ -27,13 +27,21 @@ suite-1,10.20.4.0/26,suites,
 
 @pytest.fixture
 def load(school, now, policy):
-    """Import a text in a unit of its own; ``rehearsed``: in one that is undone."""
+    """Import a text: planned in a unit that reads, carried out in one that writes, or is undone (``rehearsed``).
 
-    def load(kind, text, by="tech", *, rehearsed=False, later=timedelta()):
-        act = {"people": imports.import_people, "devices": imports.import_devices}[kind]
+    ``meanwhile`` is done between the two.
+    """
+
+    def load(kind, text, by="tech", *, rehearsed=False, meanwhile=lambda: None):
+        plan = {"people": imports.plan_people, "devices": imports.plan_devices}[kind]
         raw = text if isinstance(text, bytes) else text.encode()
+        with school.read() as session:
+            table = plan(session, actor(by), io.BytesIO(raw))
+        meanwhile()
+        if not table.changes:
+            return table.fates(table.errors, {})
         with school.rehearse() if rehearsed else school.write() as session:
-            return act(session, actor(by), io.BytesIO(raw), now=now + later, policy=policy)
+            return imports.carry_out(session, actor(by), table, now=now, policy=policy)
 
     return load
 
@@ -136,6 +144,31 @@ def test_disabling_and_enabling(school, load):
         assert [view.enabled for view in state(school)[0] if view.name == "j.smith"] == [enabled]
 
 
+def test_what_changes_between_planning_and_doing(school, load, now):
+    """Is seen: what is done, and told, is what the store then asks for."""
+
+    def rename():
+        with school.write() as session:
+            accounts.set_display_name(session, actor("tech"), name="j.smith", display_name="Jo Smith", now=now)
+            accounts.add_person(
+                session, actor("tech"), name="a.jones", display_name="Al", role=Role.STAFF, password=None, now=now
+            )
+
+    table = "name,display_name,role\nj.smith,Jo Smith,staff\na.jones,Al Jones,staff\n"
+    assert fates(load("people", table, meanwhile=rename)) == [(2, "j.smith", "same"), (3, "a.jones", "change")]
+
+
+@pytest.mark.parametrize("wrong", [1, imports.BATCH, 2 * imports.BATCH - 1])
+def test_one_wrong_line_among_many(school, load, wrong):
+    """Is the only one that is told as wrong, wherever it is; nothing is imported."""
+    before = state(school)
+    rows = [
+        f"pc-{n},10.30.{n // 250}.{n % 250},{'nobody.here' if n == wrong else ''}" for n in range(2 * imports.BATCH)
+    ]
+    assert set(refused(load, "devices", "\n".join(["name,addresses,owner", *rows]))) == {wrong + 2}
+    assert state(school) == before
+
+
 def test_everything_wrong_is_told_at_once(school, load):
     """Each line with its number; nothing is imported, not even what is right."""
     before = state(school)
@@ -235,7 +268,7 @@ class TestWidening:
         )
         lines = load("people", table)
         assert fates(lines) == [(2, "a.jones", "wait"), (3, "b.brown", "add"), (4, "c.clark", "wait")]
-        assert lines[2].what.startswith("for SLT: person:c.clark under authorisation 1; display name")
+        assert lines[2].what.startswith("for SLT: somebody under authorisation 1; display name")
         people = {view.name: view.groups for view in state(school)[0]}
         assert people["a.jones"] == ()
         assert people["b.brown"] == ("others",)

@@ -88,6 +88,13 @@ VIOLATIONS: list[tuple[str, Callable[[], list[models.Base]]]] = [
     ("ck_people_named", lambda: [person(name="")]),
     ("ck_people_browsing_whole", lambda: [person(name="b", browsing_hash="h")]),
     ("ck_people_browsing_whole", lambda: [person(name="b", browsing_id="i")]),
+    ("ck_people_password_set", lambda: [person(name="b", password_set_by_id=1)]),
+    ("ck_people_browsing_set", lambda: [person(name="b", browsing_set_by_id=1)]),
+    ("fk_people_password_set_by_id_people", lambda: [person(name="b", password_hash="h", password_set_by_id=99)]),
+    (
+        "fk_people_browsing_set_by_id_people",
+        lambda: [person(name="b", browsing_hash="h", browsing_id="i", browsing_set_by_id=99)],
+    ),
     ("uq_groups_site_name", lambda: [models.Group(name="governors")]),
     ("ck_groups_named", lambda: [models.Group(name="")]),
     ("uq_devices_site_name", lambda: [device()]),
