@@ -21,7 +21,7 @@ run: $(READY) ## start the proxy, its record and its figures on this machine (Ct
 	@exec $(BIN)/schoolgate run
 
 test: $(READY) ## run the tests; ARGS="…" goes to pytest; SCHOOLGATE_TEST_ALL=1 skips nothing (see .ci/run)
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: $(READY) ## ruff, its formatter and mypy --strict
 	@$(BIN)/ruff check --quiet --output-format concise .

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from mitmproxy.addons.proxyserver import Proxyserver
 
@@ -58,6 +59,7 @@ class Sweeper:
 
     async def run(self, proxyserver: Proxyserver) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._count_unawaited)
         while True:
             due = loop.time() + TICK
             await asyncio.sleep(TICK)
@@ -68,6 +70,14 @@ class Sweeper:
                 self._enforce_deadlines(proxyserver)
             with self._guarded("books"):
                 await self._keep_books()
+
+    def _count_unawaited(self, loop: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
+        """A fault in something that nobody waits for opens nothing; it is counted like any other."""
+        error = about.get("exception")
+        if error is None:
+            loop.default_exception_handler(about)
+        elif not isinstance(error, OSError):  # a peer that went away
+            self._desk.fault("loop", error)
 
     def look(self) -> bool:
         """Take over a new snapshot, if there is one; whether decisions may differ from those before."""

@@ -6,7 +6,8 @@ import re
 import stat
 import subprocess
 import sys
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 from sqlalchemy import delete, select
@@ -15,6 +16,7 @@ from policies.vocabulary import Role
 from proxy.services.passwords import verified
 from proxy.store.models import Person, SignIn
 from tests.integration.cli.conftest import PASSWORDS
+from tests.integration.cli.screen import read_until
 
 
 def test_actor_and_new_password_come_line_by_line(school):
@@ -233,28 +235,25 @@ def test_a_password_that_is_made_up(head, browsing):
 )
 def test_which_password_is_asked_for(head, options, asked):
     """A new one, and for what; not the one that is in force, as ``--as`` asks for it."""
-    typed = "bramble teapot wren\n" * 2
+    typed = [(asked, "bramble teapot wren"), ("The same again:", "bramble teapot wren")]
     assert asked in on_a_terminal(head, "people", "password", "j.smith", *options, typed=typed)
 
 
-def on_a_terminal(school, *arguments: str, typed: str = "") -> str:
-    """What a command shows whose standard output is a terminal."""
+def on_a_terminal(school, *arguments: str, typed: Sequence[tuple[str, str]] = ()) -> str:
+    """What a command shows whose standard output is a terminal. ``typed``: behind which prompt, and what."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "proxy.cli", *arguments]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(school.environment))
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    process = subprocess.Popen(command, **streams, env=dict(school.environment), start_new_session=True)
     os.close(theirs)
-    shown = b""
-    if typed:
-        shown += os.read(ours, 4096)  # getpass forgets what was typed before it asked
-        for line in typed.splitlines(keepends=True):
-            os.write(ours, line.encode())
-            shown += os.read(ours, 4096)
-    with suppress(OSError):  # Linux's way to say that the other end is closed
-        while part := os.read(ours, 4096):
-            shown += part
+    shown = ""
+    for prompt, line in typed:
+        shown += read_until(ours, prompt)  # getpass forgets what was typed before it asked
+        os.write(ours, f"{line}\n".encode())
+    shown += read_until(ours, None)
     os.close(ours)
     assert process.wait(timeout=60) == 0, shown
-    return shown.decode()
+    return shown
 
 
 @pytest.mark.parametrize("change", ["role", "disable", "password"])

@@ -3,20 +3,18 @@
 import os
 import pty
 import re
-import select
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from tests.integration.cli.conftest import Commands
+from tests.integration.cli.screen import DEADLINE, read_until
 
-DEADLINE = 60.0
 PASSWORD = re.compile(r"password ((?:[a-z0-9]{4}-){3}[a-z0-9]{4})")
 PASSPHRASE = re.compile(r"\b(?:[a-z]{4}-){5}[a-z]{4}\b")  # of the CA's root key
 
@@ -34,22 +32,6 @@ def ported(bare) -> Commands:
     listen, status = _free_ports(2)
     bare.extra = {"SCHOOLGATE_LISTEN": f"explicit@127.0.0.1:{listen}", "SCHOOLGATE_STATUS": f"127.0.0.1:{status}"}
     return bare
-
-
-def _read_until(descriptor: int, text: str) -> str:
-    """What comes out until ``text`` does, or nothing more."""
-    shown, ends = "", time.monotonic() + DEADLINE
-    while text not in shown and time.monotonic() < ends:
-        if not select.select([descriptor], [], [], 0.5)[0]:
-            continue
-        try:
-            piece = os.read(descriptor, 65536)
-        except OSError:  # a terminal whose other end is closed
-            break
-        if not piece:
-            break
-        shown += piece.decode(errors="replace")
-    return shown
 
 
 @contextmanager
@@ -76,7 +58,7 @@ def _running(commands: Commands, *arguments: str, terminal: bool) -> Iterator[tu
 def test_run_at_a_terminal(ported):
     """Says where everything is and what to type next; the first account works; a second run refuses; Ctrl-C ends it."""
     with _running(ported, "run", terminal=True) as (process, terminal):
-        shown = _read_until(terminal, "Ctrl-C")
+        shown = read_until(terminal, "Ctrl-C")
         for part in (ported.extra["SCHOOLGATE_LISTEN"], "/metrics", "ca export", "why www.facebook.com", "grant"):
             assert part in shown
         password = PASSWORD.search(shown)
@@ -92,7 +74,7 @@ def test_run_at_a_terminal(ported):
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE) == 0
     with _running(ported, "run", terminal=True) as (process, terminal):
-        shown = _read_until(terminal, "Ctrl-C")
+        shown = read_until(terminal, "Ctrl-C")
         assert not PASSWORD.search(shown)
         assert not PASSPHRASE.search(shown)
 
@@ -100,7 +82,7 @@ def test_run_at_a_terminal(ported):
 def test_run_without_a_terminal_makes_no_account(ported):
     """Nobody would read the password: the command to type is shown instead, and works."""
     with _running(ported, "run", terminal=False) as (process, output):
-        shown = _read_until(output, "Ctrl-C")
+        shown = read_until(output, "Ctrl-C")
         assert "Nobody can grant yet" in shown
         assert not PASSWORD.search(shown)
         assert not PASSPHRASE.search(shown)
@@ -152,8 +134,8 @@ def test_wrong_settings(ported):
 def test_a_password_is_asked_for_at_a_terminal(school):
     """Unseen, by name."""
     with _running(school, "login", "head", terminal=True) as (process, terminal):
-        assert "Password of head" in _read_until(terminal, "Password of head: ")
+        assert "Password of head" in read_until(terminal, "Password of head: ")
         os.write(terminal, b"lapwing umbrella soup\n")
-        shown = _read_until(terminal, "signed in")
+        shown = read_until(terminal, "signed in")
         assert "lapwing" not in shown
         assert process.wait(DEADLINE) == 0
