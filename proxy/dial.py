@@ -85,10 +85,15 @@ class Turns:
         asking = asyncio.ensure_future(question())
         turn = asyncio.ensure_future(_until_over(asking, settled))
         self._turns.add(turn)
-        turn.add_done_callback(self._turns.discard)
-        turn.add_done_callback(lambda _: semaphore.release())
-        turn.add_done_callback(lambda _: self._leave(client))
+        turn.add_done_callback(lambda _: self._over(turn, client, semaphore))
         return await asyncio.shield(asking)
+
+    def _over(self, turn: asyncio.Task[None], client: IPAddress, semaphore: asyncio.Semaphore) -> None:
+        self._turns.discard(turn)
+        semaphore.release()
+        self._leave(client)
+        if not turn.cancelled():
+            turn.result()  # a fault of its own is the loop's to tell of
 
     def _leave(self, client: IPAddress) -> None:
         self._holding[client] -= 1

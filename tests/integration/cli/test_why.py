@@ -1,5 +1,7 @@
 """``why``: the decision, explained to whoever can read the state directory."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 FIELDS = {
@@ -49,10 +51,10 @@ def test_an_authorisation_is_named_and_who_gave_it_to_slt_only(head, published):
 
 
 def test_at_another_time(head):
-    """A grant of today's opens nothing tomorrow; lessons are where the timetable has them."""
+    """A grant opens nothing behind its end; lessons are where the timetable has them."""
     assert head("grant", "10.20.0.10", "facebook", "--for", "1h", "--reason", "A visit").code == 0
     head.publish()
-    later = ("--from", "10.20.0.10", "--at", "tomorrow 10:00", "--json")
+    later = ("--from", "10.20.0.10", "--at", (datetime.now(UTC) + timedelta(hours=3)).isoformat(), "--json")
     assert head("why", "facebook.com", *later).json["reason"] == "authorisation_ended"
     lesson = ("--from", "10.99.0.5", "--at", "2026-12-01 10:00", "--json")
     assert head("why", "facebook.com", *lesson).json["reason"] == "in_lesson"
